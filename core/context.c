@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree: how nodes are made, kept and freed.
+ *
+ * Invariants
+ *   A child owns a reference to its parent, never the other way round: a node is freed only
+ *   after all of its descendants, so every pointer upwards is good as long as the node is.
+ *   `stopper`, `values` and `metadata` point at the node itself or at an ancestor, and are
+ *   borrowed for that reason.
+ *   Nothing recurses: a chain of any depth is freed by the loop in cctx_unref.
+ */
+#include "context.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "entries.h"
+#include "memory.h"
+
+static cctx background = {.deadline = CCTX_NEVER};
+static cctx todo = {.deadline = CCTX_NEVER};
+static atomic_size_t alive;
+
+cctx *cctx_background(void) { return &background; }
+cctx *cctx_todo(void) { return &todo; }
+
+size_t cctx_alive(void) { return atomic_load(&alive); }
+
+static bool is_immortal(const cctx *ctx) { return ctx == &background || ctx == &todo; }
+
+cctx *cctx_ref(cctx *ctx) {
+  size_t before;
+  assert(ctx != NULL && "cctx_ref: no context");
+  if (is_immortal(ctx)) return ctx;
+  before = atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
+  assert(before > 0 && "cctx_ref: the context was given back already");
+  (void)before;
+  return ctx;
+}
+
+/* Give one reference back. Returns the parent, whose reference is the caller's to give
+ * back now, if that was the last one. */
+static cctx *release(cctx *ctx) {
+  size_t before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
+  cctx *parent = ctx->parent;
+  assert(before > 0 && "cctx_unref: the context was given back already");
+  if (before > 1) return NULL;
+  if (ctx->bag) cctx__entries_drop(ctx->bag);
+  cctx__free(ctx);
+  atomic_fetch_sub(&alive, 1);
+  return parent;
+}
+
+void cctx_unref(cctx *ctx) {
+  while (ctx != NULL && !is_immortal(ctx)) ctx = release(ctx);
+}
+
+cctx *cctx__node_new(cctx *parent, size_t room) {
+  cctx *ctx;
+  if (room > SIZE_MAX / 2) return NULL;
+  ctx = cctx__alloc(CCTX__ALIGN(sizeof *ctx) + room);
+  if (ctx == NULL) return NULL;
+  memset(ctx, 0, sizeof *ctx);
+  atomic_init(&ctx->refs, 1);
+  ctx->deadline = CCTX_NEVER;
+  if (parent) {
+    ctx->parent = cctx_ref(parent);
+    ctx->stopper = parent->stopper;
+    ctx->values = parent->values;
+    ctx->metadata = parent->metadata;
+    ctx->deadline = parent->deadline;
+  }
+  atomic_fetch_add(&alive, 1);
+  return ctx;
+}

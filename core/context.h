@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The node of the tree. */
+#ifndef CCTX__CONTEXT_H
+#define CCTX__CONTEXT_H
+
+#include <stdatomic.h>
+
+#include <cctx/context.h>
+
+struct entries;
+struct pairs;
+struct stop;
+
+/* All of a node is one piece of memory: this, then what is its own. Immutable once it is
+ * published, but for the count and the canceled state inside `stop`. */
+struct cctx {
+  atomic_size_t refs; /* 0: immortal */
+  cctx *parent;       /* owned; NULL for the roots and for what is detached */
+
+  struct stop *stop;   /* own: how this node stops by itself; NULL: it does not */
+  struct entries *bag; /* own: values set at this node; NULL: none */
+  struct pairs *pairs; /* own: metadata as seen from here; NULL: see the parent */
+
+  const cctx *stopper;  /* nearest node with a stop, here or above; NULL: none */
+  const cctx *values;   /* nearest node with a bag, here or above; NULL: none */
+  const cctx *metadata; /* nearest node with pairs, here or above; NULL: none */
+  int64_t deadline;     /* the earliest on the path to the root */
+};
+
+/* Room of a part of a node, so that the next one is aligned. */
+#define CCTX__ALIGN(size) (((size) + 15) & ~(size_t)15)
+
+/* A child of `parent`, or a node without one if that is NULL, with one reference and `room`
+ * bytes of its own behind it at cctx__room(). It inherits all that `parent` has; the
+ * caller adds its own part before it shows the node to anybody. NULL for lack of memory. */
+cctx *cctx__node_new(cctx *parent, size_t room);
+
+static inline void *cctx__room(cctx *ctx) { return (char *)ctx + CCTX__ALIGN(sizeof *ctx); }
+
+#endif

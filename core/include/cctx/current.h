@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The current context: what the code that runs now works for. */
+#ifndef CCTX_CURRENT_H
+#define CCTX_CURRENT_H
+
+#include <cctx/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- The current context ---------------------------------------------------
+ *
+ * A wrong context is worse than none: where the answer cannot be known, it is
+ * background. A host attaches the request's context, calls scripts, and detaches:
+ *
+ *     cctx_token token;
+ *     if (cctx_attach(ctx, &token) == 0) {
+ *       handle(request);
+ *       cctx_detach(&token);
+ *     }
+ *
+ * On a thread that is attached to a Python interpreter, attach writes that
+ * interpreter's context variable, so that tasks, threads and coroutines started inside
+ * inherit it as they inherit any contextvar. On any other it pushes a scope on
+ * the thread's own stack. docs/current.md has the whole rule.
+ */
+
+/** The current context, never NULL. Borrowed: valid until this thread next attaches,
+ *  detaches, or runs script code. Any thread, with or without an interpreter's lock, which
+ *  it never takes. Not async-signal-safe. */
+CCTX_API cctx *cctx_current(void);
+
+/** The same with a reference of its own: give it back with cctx_unref. */
+CCTX_MUST_USE CCTX_API cctx *cctx_current_ref(void);
+
+/** What detach needs to find its scope. Copy it freely; only the first detach acts. */
+typedef struct cctx_token {
+  void *scope;
+  uint64_t generation;
+} cctx_token;
+
+/** Make `ctx` current from here on; `*token` is for cctx_detach. Takes a reference of its
+ *  own. CCTX_ENOMEM: nothing has changed, and the token may be detached to no effect. */
+CCTX_MUST_USE CCTX_API int cctx_attach(cctx *ctx, cctx_token *token);
+
+/** Put back what was current at attach, and end whatever was attached inside and not
+ *  left. A token whose scope has ended does nothing and returns CCTX_ESTALE. Allowed on any
+ *  thread: a scope that cannot be reached from here is marked, and every reader skips it. */
+CCTX_API int cctx_detach(cctx_token *token);
+
+/** How many detaches found their scope ended already, in this process: each is a
+ *  bracket that does not match. */
+CCTX_API uint64_t cctx_stale_detaches(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The interpreter: what a binding tells the core so that cctx_current is right. */
+#ifndef CCTX_INTERPRETER_H
+#define CCTX_INTERPRETER_H
+
+#include <cctx/current.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- For authors of bindings -------------------------------------------------
+ *
+ * A host or an extension does not need this chapter. One interpreter that switches
+ * contexts behind the core's back (Python: tasks, greenlets, Context.run) registers
+ * here; the core pulls its answer at each question and keeps no copy that could go
+ * stale. Lua does not register: a binding that sees each switch tags its scopes.
+ */
+
+/** Where a thread's interpreter stands. Equal places mean that it has not switched
+ *  since, or has come back. All zero: this thread has no thread state. */
+struct cctx_place {
+  uint64_t thread;     /**< id of the thread state, never reused; 0: none */
+  const void *context; /**< the interpreter's context object; NULL: none yet */
+  uint64_t version;    /**< raised at each switch of it */
+};
+
+enum cctx_sight_state {
+  CCTX_SIGHT_NONE,     /**< this thread has no thread state, or it cannot be told */
+  CCTX_SIGHT_RELEASED, /**< it has one and does not hold its lock: the variable is unknown */
+  CCTX_SIGHT_ATTACHED  /**< it runs the interpreter: the variable is known */
+};
+
+/** What the interpreter says of this thread. */
+struct cctx_sight {
+  enum cctx_sight_state state;
+  bool writable;           /**< attached, and its interpreter has the variable */
+  struct cctx_place place; /**< of the state, if any */
+  cctx *ctx;               /**< the variable's context, borrowed; NULL: unset or unknown */
+  uint64_t stamp;          /**< given when it was attached */
+  const void *tag;         /**< given when it was attached */
+};
+
+/** The binding's side. Every function is called on the asking thread with no lock of
+ *  the core held, and must neither take the interpreter's lock nor block. */
+struct cctx_interpreter {
+  /** Look, and fill all of `out`. */
+  void (*look)(struct cctx_sight *out);
+
+  /** Write the variable: only after look said `writable`, and nothing ran since. The handle
+   *  in `*variable` belongs to the core until leave. 0 or CCTX_ENOMEM. */
+  int (*attach)(cctx *ctx, uint64_t stamp, const void *tag, void **variable);
+
+  /** Leave a variable scope: restore what it replaced if it can be reached from here, else
+   *  mark it so that readers skip it. Takes the handle back; any thread. CCTX_ESTALE if
+   *  it had ended, because one outside it was left. */
+  int (*leave)(void *variable);
+};
+
+/** Register `hook` (static memory) as the one interpreter of this process. CCTX_EBUSY if
+ *  another is. */
+CCTX_API int cctx_interpreter_hook(const struct cctx_interpreter *hook);
+
+/** Remove it, and wait until no thread is inside `look`. */
+CCTX_API void cctx_interpreter_unhook(const struct cctx_interpreter *hook);
+
+/** cctx_attach with a tag, which says on behalf of whom: a binding that
+ *  switches coroutines uses the coroutine. */
+CCTX_MUST_USE CCTX_API int cctx_attach_tagged(cctx *ctx, const void *tag,
+                                              cctx_token *token);
+
+/** The tag of the scope that gives the current answer; NULL if it has none, or if the
+ *  answer is background because nothing is known. */
+CCTX_API const void *cctx_current_tag(void);
+
+/** Before C calls into the interpreter: push the mark ASK, under which only the variable
+ *  answers. The token is for cctx_boundary_leave alone. */
+CCTX_MUST_USE CCTX_API int cctx_boundary_enter(cctx_token *token);
+
+/** After the call: remove the mark, wherever it is by now. If the scope below it was in
+ *  force by its place at enter, it is in force again. CCTX_ESTALE as cctx_detach. */
+CCTX_API int cctx_boundary_leave(cctx_token *token);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The registered interpreter.
+ *
+ * A thread may ask without the interpreter's lock, so unregistering must wait for readers: a
+ * reader first counts itself, then loads the hook; unhook first clears the hook, then
+ * waits for the count to be 0. Both are sequentially consistent: a reader that still got the
+ * hook is seen by the wait. A reader never blocks, so the wait is short, whatever locks its
+ * caller holds.
+ */
+#include "interpreter.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "lock.h"
+
+static _Atomic(const struct cctx_interpreter *) registered;
+static atomic_size_t readers;
+
+/* The other threads' looks did not survive the fork. */
+static void forget_readers(void) { atomic_store(&readers, 0); }
+
+__attribute__((constructor)) static void guard_forks(void) {
+  cctx__at_fork(forget_readers);
+}
+
+int cctx_interpreter_hook(const struct cctx_interpreter *hook) {
+  const struct cctx_interpreter *none = NULL;
+  if (atomic_compare_exchange_strong(&registered, &none, hook) || none == hook)
+    return CCTX_OK;
+  return CCTX_EBUSY;
+}
+
+void cctx_interpreter_unhook(const struct cctx_interpreter *hook) {
+  if (!atomic_compare_exchange_strong(&registered, &hook, NULL)) return;
+  while (atomic_load(&readers) != 0) sched_yield();
+}
+
+const struct cctx_interpreter *cctx__look(struct cctx_sight *sight) {
+  const struct cctx_interpreter *hook;
+  memset(sight, 0, sizeof *sight);
+  if (atomic_load_explicit(&registered, memory_order_relaxed) == NULL) return NULL;
+  atomic_fetch_add(&readers, 1);
+  hook = atomic_load(&registered);
+  if (hook == NULL) {
+    cctx__look_done();
+    return NULL;
+  }
+  hook->look(sight);
+  return hook;
+}
+
+void cctx__look_done(void) { atomic_fetch_sub(&readers, 1); }
+
+bool cctx__same_place(const struct cctx_place *place, const struct cctx_sight *now) {
+  if (place->thread == 0 || place->thread != now->place.thread) return false;
+  if (place->version == now->place.version) return true;
+  /* It switched, and may be back. Only who holds the interpreter's lock can tell: without
+   * it, the context object may be another one at the same address. */
+  return now->state == CCTX_SIGHT_ATTACHED && place->context != NULL &&
+         place->context == now->place.context;
+}

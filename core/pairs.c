@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A table of metadata pairs, copied whole when it changes: the budgets bound the copy. */
+#include "pairs.h"
+
+#include <string.h>
+
+/* tchar of RFC 9110, 5.6.2. */
+static bool is_token_char(char c) {
+  if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+    return true;
+  return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+/* The length of a name that a carrier can express, else 0. */
+static size_t name_length(const char *name) {
+  size_t len = 0;
+  while (is_token_char(name[len]))
+    if (++len > CCTX_METADATA_NAME_MAX) return 0;
+  return name[len] == '\0' ? len : 0;
+}
+
+static bool is_same(const struct cctx_metadata_pair *a, const char *name) {
+  return strcmp(a->name, name) == 0;
+}
+
+/* What the table holds under `name` after the first `i` of `more` were set. */
+static const struct cctx_metadata_pair *find_before(const struct pairs *old,
+                                                    const struct cctx_metadata_pair *more,
+                                                    size_t i, const char *name) {
+  while (i-- > 0)
+    if (is_same(&more[i], name)) return &more[i];
+  return old ? cctx__pairs_find(old, name) : NULL;
+}
+
+int cctx__pairs_check(const struct pairs *old, const struct cctx_metadata_pair *more,
+                      size_t n, size_t *size, size_t *bad) {
+  size_t count = old ? old->n : 0, bytes = old ? old->bytes : 0;
+  for (size_t i = 0; i < n; i++) {
+    size_t len = name_length(more[i].name);
+    const struct cctx_metadata_pair *before;
+    *bad = i;
+    if (len == 0 || cctx_metadata_scope_word((int)more[i].scope) == NULL)
+      return CCTX_EINVAL;
+    if (more[i].len > CCTX_METADATA_BYTES_MAX) return CCTX_ETOOBIG;
+    before = find_before(old, more, i, more[i].name);
+    if (before)
+      bytes -= before->len;
+    else
+      count++, bytes += len;
+    bytes += more[i].len;
+    if (count > CCTX_METADATA_PAIRS_MAX || bytes > CCTX_METADATA_BYTES_MAX)
+      return CCTX_ETOOBIG;
+  }
+  *size = sizeof(struct pairs) + count * (sizeof *more + 2) + bytes;
+  return CCTX_OK;
+}
+
+static char *copy_text(char *to, const char *bytes, size_t len) {
+  if (len) memcpy(to, bytes, len);
+  to[len] = '\0';
+  return to + len + 1;
+}
+
+/* A name keeps the place where it was first set, and takes its last value. */
+void cctx__pairs_merge(struct pairs *table, const struct pairs *old,
+                       const struct cctx_metadata_pair *more, size_t n) {
+  char *text;
+  table->n = 0;
+  table->bytes = 0;
+  for (size_t i = 0; old && i < old->n; i++) table->at[table->n++] = old->at[i];
+  for (size_t i = 0; i < n; i++) {
+    struct cctx_metadata_pair *slot =
+        (struct cctx_metadata_pair *)cctx__pairs_find(table, more[i].name);
+    if (slot == NULL) slot = &table->at[table->n++];
+    *slot = more[i];
+  }
+  text = (char *)&table->at[table->n];
+  for (size_t i = 0; i < table->n; i++) {
+    struct cctx_metadata_pair *pair = &table->at[i];
+    size_t name_len = strlen(pair->name);
+    char *name = text, *value;
+    value = text = copy_text(text, pair->name, name_len);
+    text = copy_text(text, pair->value, pair->len);
+    pair->name = name;
+    pair->value = value;
+    table->bytes += name_len + pair->len;
+  }
+}
+
+const struct cctx_metadata_pair *cctx__pairs_find(const struct pairs *table,
+                                                  const char *name) {
+  for (size_t i = 0; i < table->n; i++)
+    if (is_same(&table->at[i], name)) return &table->at[i];
+  return NULL;
+}

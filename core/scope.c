@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scopes: their memory, their tokens, and the stack of each thread.
+ *
+ * A stack is touched by its own thread alone. What another thread may do is end a scope of it
+ * (generation, under the lock) and mark it as left; the owner takes marked scopes off when
+ * it next pushes, pops, or ends.
+ */
+#include "scope.h"
+
+#include <pthread.h>
+
+#include "lock.h"
+#include "memory.h"
+
+#define CHUNK 64
+
+/* Guarded by the lock. Chunks are never given back: see struct scope. */
+static struct chunk {
+  struct chunk *next;
+  struct scope scopes[CHUNK];
+} * chunks;
+static struct scope *pool;
+
+static _Thread_local struct stack *this_stack;
+static pthread_key_t at_exit;
+
+static void unlink_top(struct stack *stack) {
+  struct scope *scope = stack->top;
+  cctx *ctx = scope->ctx;
+  stack->top = scope->below;
+  cctx__scope_free(scope);
+  cctx_unref(ctx);
+}
+
+/* End what nobody has ended yet: the scope's token is stale from here on. */
+static void retire(struct scope *scope) {
+  cctx__lock();
+  scope->generation++;
+  cctx__unlock();
+}
+
+static void drop_left(struct stack *stack) {
+  while (stack->top && atomic_load(&stack->top->left)) unlink_top(stack);
+}
+
+static void drop_stack(void *memory) {
+  struct stack *stack = memory;
+  while (stack->top) {
+    if (!atomic_load(&stack->top->left)) retire(stack->top);
+    unlink_top(stack);
+  }
+  this_stack = NULL;
+  cctx__free(stack);
+}
+
+__attribute__((constructor)) static void make_key(void) {
+  pthread_key_create(&at_exit, drop_stack);
+}
+
+/* Called again after the thread's clean-up, by another library's destructor, it makes a new
+ * stack, for which the system runs drop_stack once more. */
+struct stack *cctx__stack(bool make) {
+  if (this_stack == NULL && make) {
+    struct stack *stack = cctx__alloc(sizeof *stack);
+    if (stack == NULL) return NULL;
+    stack->top = NULL;
+    if (pthread_setspecific(at_exit, stack) != 0) {
+      cctx__free(stack);
+      return NULL;
+    }
+    this_stack = stack;
+  }
+  return this_stack;
+}
+
+static struct scope *take_free(void) {
+  struct scope *scope;
+  cctx__lock();
+  scope = pool;
+  if (scope) pool = scope->below;
+  cctx__unlock();
+  return scope;
+}
+
+static bool grow_pool(void) {
+  struct chunk *chunk = cctx__alloc(sizeof *chunk);
+  if (chunk == NULL) return false;
+  for (int i = 0; i < CHUNK; i++)
+    chunk->scopes[i] = (struct scope){.generation = 1, .kind = SCOPE_FREE};
+  cctx__lock();
+  chunk->next = chunks;
+  chunks = chunk;
+  for (int i = 0; i < CHUNK; i++) {
+    chunk->scopes[i].below = pool;
+    pool = &chunk->scopes[i];
+  }
+  cctx__unlock();
+  return true;
+}
+
+struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
+  struct scope *scope;
+  *token = (cctx_token){NULL, 0};
+  while ((scope = take_free()) == NULL)
+    if (!grow_pool()) return NULL;
+  scope->kind = kind;
+  scope->stack = NULL;
+  scope->below = NULL;
+  scope->ctx = NULL;
+  scope->tag = NULL;
+  scope->stamp = 0;
+  scope->place = (struct cctx_place){0, NULL, 0};
+  atomic_store(&scope->left, false);
+  scope->retake = NULL;
+  scope->variable = NULL;
+  *token = (cctx_token){scope, scope->generation};
+  return scope;
+}
+
+void cctx__scope_push(struct stack *stack, struct scope *scope) {
+  drop_left(stack);
+  scope->stack = stack;
+  scope->below = stack->top;
+  stack->top = scope;
+}
+
+bool cctx__scope_end(const cctx_token *token, struct stack *stack, struct scope **mine) {
+  struct scope *scope = token->scope;
+  bool in_use;
+  *mine = NULL;
+  if (scope == NULL) return false;
+  cctx__lock();
+  in_use = scope->generation == token->generation;
+  if (in_use) {
+    scope->generation++;
+    if (scope->stack == NULL || scope->stack == stack)
+      *mine = scope;
+    else
+      atomic_store(&scope->left, true);
+  }
+  cctx__unlock();
+  return in_use;
+}
+
+void cctx__scope_pop(struct stack *stack, struct scope *scope) {
+  while (stack->top != scope) {
+    if (!atomic_load(&stack->top->left)) retire(stack->top);
+    unlink_top(stack);
+  }
+  unlink_top(stack);
+  drop_left(stack);
+}
+
+void cctx__scope_unlink(struct stack *stack, struct scope *scope) {
+  struct scope **link = &stack->top;
+  while (*link != scope) link = &(*link)->below;
+  *link = scope->below;
+  cctx__scope_free(scope);
+  drop_left(stack);
+}
+
+void cctx__scope_free(struct scope *scope) {
+  cctx__lock();
+  scope->kind = SCOPE_FREE;
+  scope->stack = NULL;
+  scope->below = pool;
+  pool = scope;
+  cctx__unlock();
+}
+
+struct scope *cctx__scope_top(const struct stack *stack) {
+  struct scope *top = stack ? stack->top : NULL;
+  while (top && atomic_load(&top->left)) top = top->below;
+  return top;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Scopes: what one attach makes, until its detach. */
+#ifndef CCTX__SCOPE_H
+#define CCTX__SCOPE_H
+
+#include <stdatomic.h>
+
+#include <cctx/interpreter.h>
+
+enum scope_kind {
+  SCOPE_FREE,
+  SCOPE_STACK,   /* on the stack of its thread */
+  SCOPE_ASK,     /* there too: "under me only the interpreter's variable answers" */
+  SCOPE_VARIABLE /* in an interpreter's variable, on no stack */
+};
+
+/* Type-stable: a scope's memory is a scope for ever, so a stale token may look at it. It is
+ * never on the C stack, which greenlets copy. `generation` rises when a scope ends, under
+ * the lock; who holds a token of the present generation has a scope in use. The other
+ * fields are the owning thread's, but for `left`. */
+struct scope {
+  uint64_t generation;
+  enum scope_kind kind;
+  struct stack *stack;     /* that it is on; NULL: a variable scope */
+  struct scope *below;     /* on that stack; in the pool: the next free one */
+  cctx *ctx;               /* owned; NULL: the mark ASK, or a variable scope */
+  const void *tag;         /* on whose behalf */
+  uint64_t stamp;          /* when: later scopes have higher ones */
+  struct cctx_place place; /* where the thread's interpreter stood */
+  atomic_bool left;        /* left from where it could not be reached: skip it */
+  struct scope *retake;    /* of ASK: the scope below, if its place is to be renewed */
+  void *variable;          /* the interpreter's handle, of a variable scope */
+};
+
+/* The scopes of one thread. */
+struct stack {
+  struct scope *top;
+};
+
+/* This thread's stack; NULL if it has none and `make` is false, or for lack of memory. */
+struct stack *cctx__stack(bool make);
+
+/* A scope of `kind`, and the token that ends it. NULL for lack of memory. */
+struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token);
+
+/* Put a new scope on top of `stack`, which is this thread's. */
+void cctx__scope_push(struct stack *stack, struct scope *scope);
+
+/* End the scope of `token`: false if it had ended. Only one caller ever gets true, and the
+ * scope in `*mine` to take away: one of its own stack, or of none. A scope of another
+ * thread's stack is marked as left, stays there until its owner passes by, and gives NULL. */
+bool cctx__scope_end(const cctx_token *token, struct stack *stack, struct scope **mine);
+
+/* Take `scope`, just ended, and all above it off this thread's stack, and free them. */
+void cctx__scope_pop(struct stack *stack, struct scope *scope);
+
+/* Take `scope` alone out of the middle of this thread's stack, and free it. */
+void cctx__scope_unlink(struct stack *stack, struct scope *scope);
+
+/* Give the memory of a scope that is on no stack back to the pool. */
+void cctx__scope_free(struct scope *scope);
+
+/* The highest scope of `stack` (or NULL) that was not left elsewhere; frees none. */
+struct scope *cctx__scope_top(const struct stack *stack);
+
+#endif

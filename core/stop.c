@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Cancellation, pulled: a node that is canceled says so, and its descendants find out when
+ * they are asked.
+ *
+ * The answer for a node N is a function of the `canceled` flags and times above it, and of
+ * the clock:
+ *
+ *   Let A be the nearest node at or above N that was canceled itself, at time t; if there is
+ *   none, t is now. If N's deadline (already the minimum of its path) is at or before t, N
+ *   ended at its deadline. Else N ended with A, if there is an A. Else it is live.
+ *
+ * Why the nearest: cancel(X) does nothing to an X that is done, so when a flag is set nothing
+ * above it was set yet: of all flags above N the nearest is the oldest.
+ * Why it never changes: flags are set, with the time, under the lock, in which every verdict
+ * "done" is found too. A verdict taken before a cancellation has seen an earlier clock than
+ * the time which that cancellation notes, so a deadline that had passed then is still at or
+ * before the time noted.
+ * Why "live" needs no lock: a flag only ever rises, so if each was found down, all were down
+ * when the first of them was read.
+ */
+#include "stop.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "lock.h"
+
+static void copy_head(char *to, size_t room, const char *text) {
+  size_t len = strlen(text);
+  if (len >= room) {
+    len = room - 1;
+    /* Not in the middle of a UTF-8 character. */
+    while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) len--;
+  }
+  memcpy(to, text, len);
+  to[len] = '\0';
+}
+
+/* Of a path the end says more than the beginning. */
+static void copy_tail(char *to, size_t room, const char *text) {
+  size_t len = strlen(text);
+  if (len >= room) {
+    text += len - (room - 1);
+    while (((unsigned char)*text & 0xC0) == 0x80) text++;
+  }
+  copy_head(to, room, text);
+}
+
+void cctx__culprit_set(struct culprit *to, const char *message, const char *file,
+                       int line) {
+  copy_head(to->message, sizeof to->message, message ? message : "");
+  copy_tail(to->file, sizeof to->file, file ? file : "");
+  to->line = file ? line : 0;
+}
+
+void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelable) {
+  memset(stop, 0, sizeof *stop);
+  stop->limit = limit;
+  stop->cancelable = cancelable;
+  atomic_init(&stop->canceled, false);
+  ctx->stop = stop;
+  ctx->stopper = ctx;
+  if (limit < ctx->deadline) ctx->deadline = limit;
+}
+
+static bool is_canceled(const cctx *stopper) {
+  return atomic_load_explicit(&stopper->stop->canceled, memory_order_acquire);
+}
+
+static const cctx *next_stopper(const cctx *stopper) {
+  return stopper->parent ? stopper->parent->stopper : NULL;
+}
+
+static const cctx *nearest_canceled(const cctx *ctx) {
+  const cctx *at = ctx->stopper;
+  while (at != NULL && !is_canceled(at)) at = next_stopper(at);
+  return at;
+}
+
+const cctx *cctx__deadline_owner(const cctx *ctx) {
+  const cctx *at = ctx->stopper;
+  while (at->stop->limit != ctx->deadline) at = next_stopper(at);
+  return at;
+}
+
+/* Why a node is done: `by` canceled it (canceled), or `by` set the deadline that passed. */
+struct verdict {
+  int status;
+  const cctx *by;
+};
+
+/* Under the lock. */
+static struct verdict judge(const cctx *ctx) {
+  const cctx *canceled = nearest_canceled(ctx);
+  int64_t until = canceled ? canceled->stop->time : cctx_now();
+  if (ctx->deadline != CCTX_NEVER && ctx->deadline <= until)
+    return (struct verdict){CCTX_EDEADLINE, cctx__deadline_owner(ctx)};
+  if (canceled) return (struct verdict){CCTX_ECANCELED, canceled};
+  return (struct verdict){CCTX_OK, NULL};
+}
+
+static struct verdict ask(const cctx *ctx) {
+  struct verdict verdict = {CCTX_OK, NULL};
+  if (ctx->stopper == NULL) return verdict;
+  if (ctx->deadline == CCTX_NEVER || cctx_now() < ctx->deadline)
+    if (nearest_canceled(ctx) == NULL) return verdict;
+  cctx__lock();
+  verdict = judge(ctx);
+  cctx__unlock();
+  return verdict;
+}
+
+int cctx_err(const cctx *ctx) {
+  assert(ctx != NULL && "cctx_err: no context");
+  return ask(ctx).status;
+}
+
+int cctx_cause(const cctx *ctx, struct cctx_cause *out) {
+  struct verdict verdict;
+  const struct stop *stop;
+  assert(ctx != NULL && "cctx_cause: no context");
+  verdict = ask(ctx);
+  *out = (struct cctx_cause){verdict.status, "", "", 0, 0};
+  if (verdict.by == NULL) return CCTX_OK;
+  stop = verdict.by->stop;
+  /* What is read here was written before the flag rose, or when the node was made. */
+  const struct culprit *who =
+      verdict.status == CCTX_ECANCELED ? &stop->culprit : &stop->owner;
+  out->message = *who->message ? who->message : cctx_status_message(verdict.status);
+  out->file = who->file;
+  out->line = who->line;
+  out->time = verdict.status == CCTX_ECANCELED ? stop->time : ctx->deadline;
+  return verdict.status;
+}
+
+int cctx_cancel_at(cctx *ctx, const char *message, const char *file, int line) {
+  bool first;
+  assert(ctx != NULL && "cctx_cancel: no context");
+  if (ctx->stop == NULL || !ctx->stop->cancelable) return CCTX_EINVAL;
+  cctx__lock();
+  first = judge(ctx).status == CCTX_OK;
+  if (first) {
+    ctx->stop->time = cctx_now();
+    cctx__culprit_set(&ctx->stop->culprit, message, file, line);
+    atomic_store_explicit(&ctx->stop->canceled, true, memory_order_release);
+  }
+  cctx__unlock();
+  return first;
+}
+
+void cctx_finish_at(cctx *ctx, const char *file, int line) {
+  if (ctx == NULL) return;
+  cctx_cancel_at(ctx, "finished", file, line);
+  cctx_unref(ctx);
+}
+
+int64_t cctx_deadline(const cctx *ctx) {
+  assert(ctx != NULL && "cctx_deadline: no context");
+  return ctx->deadline;
+}
+
+int64_t cctx_remaining(const cctx *ctx) {
+  int64_t now;
+  assert(ctx != NULL && "cctx_remaining: no context");
+  if (ctx->deadline == CCTX_NEVER) return CCTX_NEVER;
+  now = cctx_now();
+  return ctx->deadline > now ? ctx->deadline - now : 0;
+}
+
+bool cctx_can_be_done(const cctx *ctx) {
+  assert(ctx != NULL && "cctx_can_be_done: no context");
+  return ctx->stopper != NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a node stops. */
+#ifndef CCTX__STOP_H
+#define CCTX__STOP_H
+
+#include "context.h"
+
+/* Who stopped something, with room for the texts: canceling takes no memory. */
+struct culprit {
+  char message[CCTX_MESSAGE_MAX];
+  char file[CCTX_FILE_MAX];
+  int line;
+};
+
+/* The part of a node that can stop by itself. */
+struct stop {
+  int64_t limit;          /* the deadline set at this node; CCTX_NEVER: none */
+  struct culprit owner;   /* who set it */
+  bool cancelable;        /* by cctx_cancel: whoever made the node may stop it */
+  atomic_bool canceled;   /* false to true once, under the lock; the rest before it */
+  int64_t time;           /* of the cancellation */
+  struct culprit culprit; /* who canceled */
+};
+
+/* Make `ctx`, which nobody else has seen, stop at `limit`. `stop` is memory of its own. */
+void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelable);
+
+/* The node that set the deadline which holds for `ctx`, which has one; of equal ones the
+ * nearest. */
+const cctx *cctx__deadline_owner(const cctx *ctx);
+
+/* Copy the texts, cut to their room. `message` and `file` may be NULL. */
+void cctx__culprit_set(struct culprit *to, const char *message, const char *file, int line);
+
+#endif

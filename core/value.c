@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values of a context. */
+#include <assert.h>
+#include <string.h>
+
+#include "context.h"
+#include "entries.h"
+
+cctx_variant cctx_nil(void) { return (cctx_variant){.type = CCTX_NIL}; }
+
+cctx_variant cctx_bool(bool b) { return (cctx_variant){.type = CCTX_BOOL, .as = {.b = b}}; }
+
+cctx_variant cctx_int(int64_t i) {
+  return (cctx_variant){.type = CCTX_INT, .as = {.i = i}};
+}
+
+cctx_variant cctx_double(double d) {
+  return (cctx_variant){.type = CCTX_DOUBLE, .as = {.d = d}};
+}
+
+cctx_variant cctx_bytes(const char *bytes, size_t len) {
+  return (cctx_variant){.type = CCTX_STRING, .as = {.s = {bytes, len}}};
+}
+
+cctx_variant cctx_text(const char *text) { return cctx_bytes(text, strlen(text)); }
+
+cctx_variant cctx_pointer(void *ptr, void (*retain)(void *), void (*release)(void *),
+                          const void *owner) {
+  return (cctx_variant){.type = CCTX_POINTER, .as = {.p = {ptr, retain, release, owner}}};
+}
+
+cctx *cctx_with_values(cctx *parent, const struct cctx_entry *entries, size_t n) {
+  size_t size = cctx__entries_size(entries, n);
+  cctx *ctx;
+  assert(parent != NULL && "cctx_with_values: no parent");
+  if (size == 0) return NULL;
+  ctx = cctx__node_new(parent, size);
+  if (ctx == NULL) return NULL;
+  ctx->bag = cctx__room(ctx);
+  ctx->values = ctx;
+  cctx__entries_init(ctx->bag, entries, n);
+  return ctx;
+}
+
+cctx *cctx_with_value(cctx *parent, cctx_key *key, cctx_variant value) {
+  struct cctx_entry entry = {key, value};
+  assert(key != NULL && "cctx_with_value: no key");
+  return cctx_with_values(parent, &entry, 1);
+}
+
+int cctx_value(const cctx *ctx, const cctx_key *key, cctx_variant *out) {
+  const cctx *at;
+  assert(ctx != NULL && "cctx_value: no context");
+  if (key == NULL) return CCTX_ENOTFOUND;
+  for (at = ctx->values; at; at = at->parent ? at->parent->values : NULL) {
+    const cctx_variant *found = cctx__entries_find(at->bag, key);
+    if (found) {
+      *out = *found;
+      return CCTX_OK;
+    }
+  }
+  return CCTX_ENOTFOUND;
+}
