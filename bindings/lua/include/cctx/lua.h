@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cctx for C code that runs Lua: restore the context, then call the script. */
+#ifndef CCTX_LUA_H
+#define CCTX_LUA_H
+
+#include <cctx.h>
+#include <lauxlib.h>
+#include <lua.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The functions live in the Lua module, which a host does not link: it loads it as a
+ * script would, and gets this table from it. Once per translation unit:
+ *
+ *     const struct cctx_lua_api *cctx_lua = cctx_lua_open(L);
+ *
+ * The table is the same for every state of the process. None of the functions may be
+ * called from a thread that does not own the state.
+ */
+struct cctx_lua_api {
+  size_t size; /**< of this struct in the module that is loaded; it only grows */
+
+  /** lua_pcall with `ctx` current, for Lua and for the C code below it. The caller's own
+   *  current is back on return, also after an error. LUA_ERRMEM with a message on the stack, and
+   *  function and arguments gone, if the context could not be attached. */
+  int (*pcall)(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh);
+
+  /** lua_resume (5.4) of `co` with the context it was given at its creation, by bind, or
+   *  by a run inside it; else the current one. Own current is back on return, also after
+   *  a yield or an error. */
+  int (*resume)(lua_State *co, lua_State *from, int nargs, int *nresults);
+
+  /** Give coroutine `co`, on the stack of `L` or not, the context `ctx`; NULL takes it away.
+   *  What lua_newthread makes has none. May raise a Lua error for lack of memory. */
+  void (*bind)(lua_State *L, lua_State *co, cctx *ctx);
+
+  /** What Lua code running on `L` sees as current: never NULL, borrowed as cctx_current. */
+  cctx *(*current)(lua_State *L);
+
+  /** Push a Lua context that holds its own reference to `ctx`. May raise for lack of memory. */
+  void (*push)(lua_State *L, cctx *ctx);
+
+  /** The context at `index`, borrowed from the Lua object; NULL if it is none. */
+  cctx *(*to)(lua_State *L, int index);
+
+  /** Push `value` as Lua sees it: a pointer that Lua does not own is light userdata. */
+  void (*push_value)(lua_State *L, const cctx_variant *value);
+
+  /** Read nil, boolean, number, string at `index` into `out`: 0, or CCTX_EINVAL. A string is borrowed
+   *  from the stack. */
+  int (*to_value)(lua_State *L, int index, cctx_variant *out);
+};
+
+/** Where the module leaves its table in the registry. */
+#define CCTX_LUA_API_KEY "cctx.api.0"
+
+/** Load the module into `L` as `require "cctx"` does (found by package.cpath) and return its
+ *  table. Raises a Lua error if it is not found. */
+static inline const struct cctx_lua_api *cctx_lua_open(lua_State *L) {
+  const struct cctx_lua_api *api;
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "cctx");
+  lua_call(L, 1, 0);
+  lua_getfield(L, LUA_REGISTRYINDEX, CCTX_LUA_API_KEY);
+  api = (const struct cctx_lua_api *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (api == NULL || api->size < sizeof *api)
+    luaL_error(L, "cctx: the module that was loaded is older than this program");
+  return api;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

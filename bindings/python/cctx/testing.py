@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A clock that tests drive."""
+
+from cctx import _cctx
+
+__all__ = ["clock_set"]
+
+
+def clock_set(now):
+    """Stop the process's clock at `now` (seconds of time.monotonic()) for all contexts,
+    in every language; None lets time pass again."""
+    _cctx._clock_set(now)

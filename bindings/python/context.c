@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The type cctx.Context. */
+#include "home.h"
+
+static cctx *get(PyObject *self) { return ((context_object *)self)->ctx; }
+static struct home *home_of(PyObject *self) { return ((context_object *)self)->home; }
+
+PyObject *cctx__py_wrap_new(struct home *home, cctx *ctx) {
+  context_object *self;
+  if (ctx == NULL) return PyErr_NoMemory();
+  if (home->context_type == NULL) {
+    PyErr_SetString(PyExc_RuntimeError, "cctx: this interpreter is shutting down");
+    cctx_unref(ctx);
+    return NULL;
+  }
+  cctx__py_drain(home);
+  self = PyObject_New(context_object, home->context_type);
+  if (self == NULL) {
+    cctx_unref(ctx);
+    return NULL;
+  }
+  self->ctx = ctx;
+  self->home = home;
+  return (PyObject *)self;
+}
+
+PyObject *cctx__py_wrap(struct home *home, cctx *ctx) {
+  return cctx__py_wrap_new(home, cctx_ref(ctx));
+}
+
+cctx *cctx__py_unwrap(struct home *home, PyObject *object) {
+  if (Py_TYPE(object) == home->context_type) return get(object);
+  PyErr_Format(PyExc_TypeError, "expected a cctx.Context, not %.100s",
+               Py_TYPE(object)->tp_name);
+  return NULL;
+}
+
+static void context_dealloc(PyObject *self) {
+  PyTypeObject *type = Py_TYPE(self);
+  cctx_unref(get(self));
+  cctx__py_drain(home_of(self));
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+static PyObject *context_repr(PyObject *self) {
+  int status = cctx_err(get(self));
+  int64_t milliseconds = cctx_remaining(get(self)) / CCTX_MILLISECOND;
+  if (get(self) == cctx_background())
+    return PyUnicode_FromString("<cctx.Context background>");
+  if (status) return PyUnicode_FromFormat("<cctx.Context %s>", cctx_status_word(status));
+  if (cctx_deadline(get(self)) == CCTX_NEVER)
+    return PyUnicode_FromString("<cctx.Context live>");
+  return PyUnicode_FromFormat("<cctx.Context %lld ms left>", (long long)milliseconds);
+}
+
+static PyObject *context_compare(PyObject *a, PyObject *b, int op) {
+  if (Py_TYPE(a) != Py_TYPE(b) || (op != Py_EQ && op != Py_NE)) Py_RETURN_NOTIMPLEMENTED;
+  return PyBool_FromLong((get(a) == get(b)) == (op == Py_EQ));
+}
+
+static Py_hash_t context_hash(PyObject *self) {
+  Py_hash_t hash = (Py_hash_t)((uintptr_t)get(self) >> 4);
+  return hash == -1 ? -2 : hash;
+}
+
+static PyObject *context_reduce(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  PyErr_SetString(
+      PyExc_TypeError,
+      "a context cannot be pickled: send what it carries as headers, and extract "
+      "it on the other side");
+  return NULL;
+}
+
+/* ---- Deriving ---------------------------------------------------------------- */
+
+static PyObject *context_with_cancel(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return cctx__py_wrap_new(home_of(self), cctx_with_cancel(get(self)));
+}
+
+static PyObject *derive_deadline(PyObject *self, int64_t deadline, const char *message) {
+  const char *file;
+  int line;
+  cctx__py_place(&file, &line);
+  return cctx__py_wrap_new(home_of(self),
+                           cctx_with_deadline_at(get(self), deadline, message, file, line));
+}
+
+static PyObject *context_with_deadline(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"deadline", "message", NULL};
+  const char *message = NULL;
+  PyObject *seconds;
+  int64_t deadline;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|z:with_deadline", names, &seconds,
+                                   &message) ||
+      cctx__py_to_timeout(seconds, "deadline", &deadline) < 0)
+    return NULL;
+  return derive_deadline(self, deadline, message);
+}
+
+static PyObject *context_with_timeout(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"timeout", "message", NULL};
+  const char *message = NULL;
+  PyObject *seconds;
+  int64_t timeout;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|z:with_timeout", names, &seconds,
+                                   &message) ||
+      cctx__py_to_timeout(seconds, "timeout", &timeout) < 0)
+    return NULL;
+  return derive_deadline(self, cctx_deadline_after(timeout), message);
+}
+
+static PyObject *context_detached(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"keep_deadline", NULL};
+  int keep_deadline = 0;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:detached", names, &keep_deadline))
+    return NULL;
+  return cctx__py_wrap_new(
+      home_of(self), cctx_detached(get(self), keep_deadline ? CCTX_KEEP_DEADLINE : 0));
+}
+
+static PyObject *context_cancel(PyObject *self, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"message", NULL};
+  const char *message = NULL, *file;
+  int line, first;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|z:cancel", names, &message)) return NULL;
+  cctx__py_place(&file, &line);
+  first = cctx_cancel_at(get(self), message, file, line);
+  if (first >= 0) return PyBool_FromLong(first);
+  PyErr_SetString(PyExc_ValueError,
+                  "this context cannot be canceled: only what with_cancel, with_timeout or "
+                  "with_deadline returned can");
+  return NULL;
+}
+
+static PyObject *context_run(PyObject *self, PyObject *args, PyObject *kwargs) {
+  PyObject *callable, *rest, *result;
+  if (PyTuple_GET_SIZE(args) == 0) {
+    PyErr_SetString(PyExc_TypeError, "run() needs a callable as its first argument");
+    return NULL;
+  }
+  callable = PyTuple_GET_ITEM(args, 0);
+  rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
+  if (rest == NULL) return NULL;
+  result = cctx__py_call_under(get(self), callable, rest, kwargs);
+  Py_DECREF(rest);
+  return result;
+}
+
+static PyMethodDef context_methods[] = {
+#define XX(name, doc) {#name, cctx__py_context_##name, METH_NOARGS, PyDoc_STR(doc)},
+    CCTX__PY_READERS(XX)
+#undef XX
+#define XX(name, doc)                                                                      \
+  {#name, CCTX__PY_METHOD(cctx__py_context_##name), METH_VARARGS | METH_KEYWORDS,          \
+   PyDoc_STR(doc)},
+        CCTX__PY_LOOKUPS(XX)
+#undef XX
+            {"with_value", cctx__py_with_value, METH_VARARGS,
+             PyDoc_STR("with_value(key, value)\n--\n\n"
+                       "A child in which the key of this name has this value.")},
+    {"with_values", cctx__py_with_values, METH_O,
+     PyDoc_STR("with_values(mapping)\n--\n\nA child with all values of a mapping.")},
+    {"with_metadata", CCTX__PY_METHOD(cctx__py_with_metadata), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR(
+         "with_metadata(name, value=None, scope='request')\n--\n\n"
+         "A child with one more pair, or with the pairs of a mapping. scope is 'hop',\n"
+         "'request' or 'upstream'.")},
+    {"with_cancel", context_with_cancel, METH_NOARGS,
+     PyDoc_STR("with_cancel()\n--\n\nA child that cancel() can stop.")},
+    {"with_deadline", CCTX__PY_METHOD(context_with_deadline), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("with_deadline(deadline, message=None)\n--\n\n"
+               "A child that stops at deadline (seconds of time.monotonic()).")},
+    {"with_timeout", CCTX__PY_METHOD(context_with_timeout), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("with_timeout(timeout, message=None)\n--\n\n"
+               "A child that stops after timeout seconds; None means no limit.")},
+    {"detached", CCTX__PY_METHOD(context_detached), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("detached(keep_deadline=False)\n--\n\n"
+               "The same values and metadata, without cancellation and deadline.")},
+    {"cancel", CCTX__PY_METHOD(context_cancel), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("cancel(message=None)\n--\n\n"
+               "Stop this context and all below it. True if this call was the first.")},
+    {"run", CCTX__PY_METHOD(context_run), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("run(callable, /, *args, **kwargs)\n--\n\n"
+               "Call with this context current, on any thread.")},
+    {"__reduce_ex__", context_reduce, METH_O, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+PyDoc_STRVAR(
+    context_doc,
+    "A node in the tree of contexts: must I stop, why, by when, and what is known of\n"
+    "the request. Immutable but for its cancellation. Get one from current(),\n"
+    "background() or by deriving.");
+
+static PyType_Slot context_slots[] = {
+    {Py_tp_dealloc, context_dealloc},
+    {Py_tp_repr, context_repr},
+    {Py_tp_richcompare, context_compare},
+    {Py_tp_hash, context_hash},
+    {Py_tp_methods, context_methods},
+    {Py_tp_doc, (void *)context_doc},
+    {0, NULL},
+};
+
+PyType_Spec cctx__py_context_spec = {
+    .name = "cctx.Context",
+    .basicsize = sizeof(context_object),
+    .flags = CCTX__PY_FINAL_TYPE,
+    .slots = context_slots,
+};

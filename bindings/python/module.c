@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module cctx._cctx. */
+#include "home.h"
+
+struct state {
+  struct home *home; /* of this interpreter; cleared by the module that opened it */
+};
+
+static struct home *own_home(PyObject *module) {
+  struct state *state = PyModule_GetState(module);
+  return state && state->home && state->home->module == module ? state->home : NULL;
+}
+
+static PyObject *module_current(PyObject *module, PyObject *unused) {
+  struct home *home = cctx__py_home_here();
+  (void)module, (void)unused;
+  return home ? cctx__py_wrap_new(home, cctx_current_ref()) : NULL;
+}
+
+static PyObject *module_background(PyObject *module, PyObject *unused) {
+  struct home *home = cctx__py_home_here();
+  (void)module, (void)unused;
+  return home ? cctx__py_wrap(home, cctx_background()) : NULL;
+}
+
+static PyObject *module_todo(PyObject *module, PyObject *unused) {
+  struct home *home = cctx__py_home_here();
+  (void)module, (void)unused;
+  return home ? cctx__py_wrap(home, cctx_todo()) : NULL;
+}
+
+static PyObject *module_alive(PyObject *module, PyObject *unused) {
+  struct home *home = cctx__py_home_here();
+  (void)module, (void)unused;
+  if (home) cctx__py_drain(home);
+  return home ? PyLong_FromSize_t(cctx_alive()) : NULL;
+}
+
+static PyObject *module_stale_detaches(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyLong_FromUnsignedLongLong(cctx_stale_detaches());
+}
+
+static PyObject *module_clock_set(PyObject *module, PyObject *seconds) {
+  int64_t now;
+  (void)module;
+  if (cctx__py_to_timeout(seconds, "now", &now) < 0) return NULL;
+  cctx_clock_set(seconds == Py_None ? CCTX_CLOCK_REAL : now);
+  Py_RETURN_NONE;
+}
+
+/* Registered with atexit: from here on this interpreter's variable is not asked. */
+static PyObject *module_close(PyObject *module, PyObject *unused) {
+  struct home *home = own_home(module);
+  (void)unused;
+  if (home) cctx__py_home_close(home);
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef module_methods[] = {
+    {"current", module_current, METH_NOARGS,
+     PyDoc_STR("current()\n--\n\nThe context that the running code works for.")},
+    {"background", module_background, METH_NOARGS,
+     PyDoc_STR("background()\n--\n\nThe root: never done, no deadline, no values.")},
+    {"todo", module_todo, METH_NOARGS,
+     PyDoc_STR("todo()\n--\n\nA root for code that does not know yet which to use.")},
+    {"alive", module_alive, METH_NOARGS,
+     PyDoc_STR(
+         "alive()\n--\n\nHow many contexts are alive in this process, for leak checks.")},
+    {"stale_detaches", module_stale_detaches, METH_NOARGS,
+     PyDoc_STR("stale_detaches()\n--\n\n"
+               "How many scopes were left that had ended already, in this process.")},
+    {"_clock_set", module_clock_set, METH_O, NULL},
+    {"_close", module_close, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int close_at_exit(PyObject *module) {
+  PyObject *atexit = PyImport_ImportModule("atexit");
+  PyObject *close = atexit ? PyObject_GetAttrString(module, "_close") : NULL;
+  PyObject *done = close ? PyObject_CallMethod(atexit, "register", "O", close) : NULL;
+  int status = done ? 0 : -1;
+  Py_XDECREF(done);
+  Py_XDECREF(close);
+  Py_XDECREF(atexit);
+  return status;
+}
+
+static int add_capsule(PyObject *module) {
+  PyObject *capsule = PyCapsule_New((void *)&cctx__py_api, CCTX_PY_CAPSULE, NULL);
+  int status = capsule ? PyObject_SetAttrString(module, "_C_API", capsule) : -1;
+  Py_XDECREF(capsule);
+  return status;
+}
+
+static int module_exec(PyObject *module) {
+  struct state *state = PyModule_GetState(module);
+  if (cctx__py_home(PyInterpreterState_Get()) != NULL) {
+    PyErr_SetString(PyExc_ImportError,
+                    "cctx: this interpreter has loaded the extension already: it cannot be "
+                    "loaded again");
+    return -1;
+  }
+  state->home = cctx__py_home_open(module);
+  if (state->home == NULL || PyModule_AddFunctions(module, cctx__py_readers) < 0 ||
+      PyModule_AddStringConstant(module, "__version__", cctx_version()) < 0 ||
+      add_capsule(module) < 0)
+    return -1;
+  return close_at_exit(module);
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg) {
+  struct home *home = own_home(module);
+  return home ? cctx__py_home_traverse(home, visit, arg) : 0;
+}
+
+static int module_clear(PyObject *module) {
+  struct home *home = own_home(module);
+  if (home == NULL) return 0;
+  cctx__py_home_close(home);
+  cctx__py_home_clear(home);
+  return 0;
+}
+
+static void module_free(void *module) { module_clear(module); }
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef module_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "cctx._cctx",
+    .m_doc = "The C side of the package cctx.",
+    .m_size = sizeof(struct state),
+    .m_methods = module_methods,
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC PyInit__cctx(void);
+PyMODINIT_FUNC PyInit__cctx(void) { return PyModuleDef_Init(&module_def); }
