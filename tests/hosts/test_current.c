@@ -15,14 +15,13 @@
 
 #include "check.h"
 
-static const struct cctx_py_api *cctx_py;
 static cctx *one, *two; /* two contexts that are told apart */
 
 /* Returns with the interpreter's lock held. */
 static void begin(void) {
   Py_InitializeEx(0);
-  cctx_py = cctx_py_import();
-  if (!CHECK(cctx_py != NULL)) {
+  cctx_py_import();
+  if (!CHECK(cctx_py_table != NULL)) {
     PyErr_Print();
     exit(1);
   }
@@ -380,7 +379,7 @@ TEST(after_a_call_through_the_boundary_the_scope_is_in_force_again) {
   call = PyObject_GetAttrString(PyImport_AddModule("builtins"), "dict");
   token = push(one);
   for (int i = 0; i < 3; i++) {
-    result = cctx_py->call(two, NULL, call, NULL, NULL);
+    result = cctx_py_call(two, NULL, call, NULL, NULL);
     CHECK(result != NULL);
     Py_XDECREF(result);
     CHECK_CURRENT("one");
@@ -401,7 +400,7 @@ TEST(a_call_from_elsewhere_does_not_put_the_scope_in_force) {
   call = PyObject_GetAttrString(PyImport_AddModule("builtins"), "dict");
   token = push(one);
   context = enter_context();
-  result = cctx_py->call(two, NULL, call, NULL, NULL);
+  result = cctx_py_call(two, NULL, call, NULL, NULL);
   CHECK(result != NULL);
   Py_XDECREF(result);
   CHECK_CURRENT("background");
@@ -487,7 +486,8 @@ TEST(leaving_the_outer_variable_ends_the_inner_one) {
 TEST(after_finalize_the_stack_answers_and_a_variable_may_still_be_left) {
   cctx_token token, variable;
   begin();
-  variable = set(cctx_todo()); /* immortal: what the interpreter's memory kept is lost with it */
+  variable =
+      set(cctx_todo()); /* immortal: what the interpreter's memory kept is lost with it */
   end();
   CHECK_CURRENT("background");
   CHECK_EQ(cctx_detach(&variable), 0);

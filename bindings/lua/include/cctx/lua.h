@@ -11,14 +11,17 @@
 extern "C" {
 #endif
 
-/* The functions live in the Lua module, which a host does not link: it loads it as a
- * script would, and gets this table from it. Once per translation unit:
+/* The functions live in the Lua module, which a host does not link: cctx_lua_open loads it as a
+ * script would, and remembers its table for this translation unit. Call it first, in each of
+ * them; after that the functions at the end of this header work, on any state that has
+ * opened the module. None of them may be called from a thread that does not own the state.
  *
- *     const struct cctx_lua_api *cctx_lua = cctx_lua_open(L);
- *
- * The table is the same for every state of the process. None of the functions may be
- * called from a thread that does not own the state.
+ *     cctx_lua_open(L);
+ *     lua_getglobal(L, "handler");
+ *     if (cctx_lua_pcall(L, ctx, 0, 0, 0) != LUA_OK) report(lua_tostring(L, -1));
  */
+
+/** The table: one for all states of the process. */
 struct cctx_lua_api {
   size_t size; /**< of this struct in the module that is loaded; it only grows */
 
@@ -56,19 +59,45 @@ struct cctx_lua_api {
 /** Where the module leaves its table in the registry. */
 #define CCTX_LUA_API_KEY "cctx.api.0"
 
+/** This translation unit's copy of where the table is; NULL before cctx_lua_open. */
+static const struct cctx_lua_api *cctx_lua_table;
+
 /** Load the module into `L` as `require "cctx"` does (found by package.cpath) and return its
  *  table. Raises a Lua error if it is not found. */
 static inline const struct cctx_lua_api *cctx_lua_open(lua_State *L) {
-  const struct cctx_lua_api *api;
+  const struct cctx_lua_api *table;
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cctx");
   lua_call(L, 1, 0);
   lua_getfield(L, LUA_REGISTRYINDEX, CCTX_LUA_API_KEY);
-  api = (const struct cctx_lua_api *)lua_touserdata(L, -1);
+  table = (const struct cctx_lua_api *)lua_touserdata(L, -1);
   lua_pop(L, 1);
-  if (api == NULL || api->size < sizeof *api)
+  if (table == NULL || table->size < sizeof *table)
     luaL_error(L, "cctx: the module that was loaded is older than this program");
-  return api;
+  return cctx_lua_table = table;
+}
+
+static inline int cctx_lua_pcall(lua_State *L, cctx *ctx, int nargs, int nresults,
+                                 int msgh) {
+  return cctx_lua_table->pcall(L, ctx, nargs, nresults, msgh);
+}
+static inline int cctx_lua_resume(lua_State *co, lua_State *from, int nargs,
+                                  int *nresults) {
+  return cctx_lua_table->resume(co, from, nargs, nresults);
+}
+static inline void cctx_lua_bind(lua_State *L, lua_State *co, cctx *ctx) {
+  cctx_lua_table->bind(L, co, ctx);
+}
+static inline cctx *cctx_lua_current(lua_State *L) { return cctx_lua_table->current(L); }
+static inline void cctx_lua_push(lua_State *L, cctx *ctx) { cctx_lua_table->push(L, ctx); }
+static inline cctx *cctx_lua_to(lua_State *L, int index) {
+  return cctx_lua_table->to(L, index);
+}
+static inline void cctx_lua_push_value(lua_State *L, const cctx_variant *value) {
+  cctx_lua_table->push_value(L, value);
+}
+static inline int cctx_lua_to_value(lua_State *L, int index, cctx_variant *out) {
+  return cctx_lua_table->to_value(L, index, out);
 }
 
 #ifdef __cplusplus

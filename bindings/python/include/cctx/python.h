@@ -11,14 +11,19 @@
 extern "C" {
 #endif
 
-/* The functions live in the package's C extension, which nobody links: a C extension or a
- * host gets this table from its capsule. Once per translation unit, holding the GIL:
+/* The functions live in the package's C extension, which nobody links: cctx_py_import gets their
+ * table from its capsule, for this translation unit. Call it first, in each of them, holding
+ * the GIL; after that the functions at the end of this header work. They need an attached
+ * thread state (the GIL), and set a Python exception when they fail.
  *
- *     const struct cctx_py_api *cctx_py = cctx_py_import();
+ *     if (cctx_py_import() == NULL) return NULL;
+ *     result = cctx_py_call(ctx, NULL, handler, args, NULL);
  *
- * The table is the same for every interpreter of the process. Every function needs an attached
- * thread state (the GIL), and sets a Python exception when it fails.
+ * An extension that does not link libcctx asks through the table itself:
+ * cctx_py_table->current(), and so on.
  */
+
+/** The table: one for all interpreters of the process. */
 struct cctx_py_api {
   size_t size; /**< of this struct in the extension that is loaded; it only grows */
 
@@ -59,16 +64,37 @@ struct cctx_py_api {
 
 #define CCTX_PY_CAPSULE "cctx._cctx._C_API"
 
+/** This translation unit's copy of where the table is; NULL before cctx_py_import. */
+static const struct cctx_py_api *cctx_py_table;
+
 /** Import the extension, and return its table; NULL with an exception (ImportError). */
 static inline const struct cctx_py_api *cctx_py_import(void) {
-  const struct cctx_py_api *api =
+  const struct cctx_py_api *table =
       (const struct cctx_py_api *)PyCapsule_Import(CCTX_PY_CAPSULE, 0);
-  if (api != NULL && api->size < sizeof *api) {
+  if (table != NULL && table->size < sizeof *table) {
     PyErr_SetString(PyExc_ImportError,
                     "cctx: the package that is installed is older than this program");
     return NULL;
   }
-  return api;
+  return cctx_py_table = table;
+}
+
+static inline PyObject *cctx_py_call(cctx *ctx, PyObject *root, PyObject *callable,
+                                     PyObject *args, PyObject *kwargs) {
+  return cctx_py_table->call(ctx, root, callable, args, kwargs);
+}
+static inline PyObject *cctx_py_wrap(cctx *ctx) { return cctx_py_table->wrap(ctx); }
+static inline cctx *cctx_py_unwrap(PyObject *object) {
+  return cctx_py_table->unwrap(object);
+}
+static inline PyObject *cctx_py_from_value(const cctx_variant *value) {
+  return cctx_py_table->from_value(value);
+}
+static inline int cctx_py_to_value(PyObject *object, cctx_variant *out) {
+  return cctx_py_table->to_value(object, out);
+}
+static inline void cctx_py_value_done(cctx_variant *value) {
+  cctx_py_table->value_done(value);
 }
 
 #ifdef __cplusplus
