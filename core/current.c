@@ -31,39 +31,35 @@ static _Atomic uint64_t stale_detaches;
 struct answer {
   cctx *ctx;
   const void *tag;
-  bool by_place; /* the stack's scope, because the interpreter still stands there */
 };
 
 static struct answer from_variable(const struct cctx_sight *sight) {
-  if (sight->ctx) return (struct answer){sight->ctx, sight->tag, false};
-  return (struct answer){cctx_background(), NULL, false};
+  if (sight->ctx) return (struct answer){sight->ctx, sight->tag};
+  return (struct answer){cctx_background(), NULL};
 }
 
 static struct answer decide(const struct scope *e, const struct cctx_sight *sight) {
   bool has_variable = sight->ctx != NULL;
   if (e == NULL || e->kind == SCOPE_ASK) return from_variable(sight);
   if (e->place.thread == 0)
-    return has_variable ? from_variable(sight) : (struct answer){e->ctx, e->tag, false};
+    return has_variable ? from_variable(sight) : (struct answer){e->ctx, e->tag};
   if (has_variable && sight->stamp >= e->stamp) return from_variable(sight);
-  if (cctx__same_place(&e->place, sight)) return (struct answer){e->ctx, e->tag, true};
-  return (struct answer){cctx_background(), NULL, false};
+  if (cctx__same_place(&e->place, &sight->place, sight->state == CCTX_SIGHT_ATTACHED))
+    return (struct answer){e->ctx, e->tag};
+  return (struct answer){cctx_background(), NULL};
 }
 
-/* `ref`: take a reference while the interpreter cannot go away. */
-static struct answer answer(bool ref) {
+static struct answer answer(void) {
   struct cctx_sight sight;
-  const struct cctx_interpreter *hook = cctx__look(&sight);
-  struct answer answer = decide(cctx__scope_top(cctx__stack(false)), &sight);
-  if (ref) cctx_ref(answer.ctx);
-  if (hook) cctx__look_done();
-  return answer;
+  cctx__look(&sight);
+  return decide(cctx__scope_top(cctx__stack(false)), &sight);
 }
 
-cctx *cctx_current(void) { return answer(false).ctx; }
+cctx *cctx_current(void) { return answer().ctx; }
 
-cctx *cctx_current_ref(void) { return answer(true).ctx; }
+cctx *cctx_current_ref(void) { return cctx_ref(answer().ctx); }
 
-const void *cctx_current_tag(void) { return answer(false).tag; }
+const void *cctx_current_tag(void) { return answer().tag; }
 
 uint64_t cctx_stale_detaches(void) { return atomic_load(&stale_detaches); }
 
@@ -98,13 +94,10 @@ static int attach_stack(cctx *ctx, const void *tag, const struct cctx_sight *sig
 int cctx_attach_tagged(cctx *ctx, const void *tag, cctx_token *token) {
   struct cctx_sight sight;
   const struct cctx_interpreter *hook = cctx__look(&sight);
-  int status;
   assert(ctx != NULL && "cctx_attach: no context");
   *token = (cctx_token){NULL, 0};
-  status = hook && sight.writable ? attach_variable(hook, ctx, tag, token)
-                                  : attach_stack(ctx, tag, &sight, token);
-  if (hook) cctx__look_done();
-  return status;
+  if (hook && sight.writable) return attach_variable(hook, ctx, tag, token);
+  return attach_stack(ctx, tag, &sight, token);
 }
 
 int cctx_attach(cctx *ctx, cctx_token *token) {
@@ -116,7 +109,6 @@ static int leave_variable(struct scope *scope) {
   const struct cctx_interpreter *hook = cctx__look(&sight);
   /* Without its interpreter the handle is nobody's memory any more. */
   int status = hook ? hook->leave(scope->variable) : CCTX_OK;
-  if (hook) cctx__look_done();
   cctx__scope_free(scope);
   return status;
 }
@@ -139,33 +131,42 @@ int cctx_detach(cctx_token *token) {
   return CCTX_OK;
 }
 
+void cctx_forget(cctx_token *token) {
+  const struct cctx_interpreter *hook;
+  struct cctx_sight sight;
+  struct scope *scope;
+  if (cctx__scope_kind(token) != SCOPE_VARIABLE) return;
+  if (!cctx__scope_end(token, NULL, &scope)) return;
+  hook = cctx__look(&sight);
+  if (hook) hook->forget(scope->variable);
+  cctx__scope_free(scope);
+}
+
 int cctx_boundary_enter(cctx_token *token) {
   struct stack *stack = cctx__stack(true);
-  struct scope *ask, *below;
+  struct scope *ask;
   struct cctx_sight sight;
-  const struct cctx_interpreter *hook;
   *token = (cctx_token){NULL, 0};
   ask = stack ? cctx__scope_new(SCOPE_ASK, token) : NULL;
   if (ask == NULL) return CCTX_ENOMEM;
-  hook = cctx__look(&sight);
-  below = cctx__scope_top(stack);
-  if (below && decide(below, &sight).by_place) ask->retake = below;
-  if (hook) cctx__look_done();
+  cctx__look(&sight);
+  ask->place = sight.place;
+  ask->attached = sight.state == CCTX_SIGHT_ATTACHED;
   cctx__scope_push(stack, ask);
   return CCTX_OK;
 }
 
-/* The scopes below a mark stay as long as the mark does, so the pointer is good if it
- * is still found; it may have been left from another thread meanwhile. */
-static void retake_place(const struct scope *ask) {
+/* The interpreter has come back to the Context from which C called it, but counts another
+ * version. Whatever stood at its place before the call does so after it; if it is
+ * somewhere else, nothing does. */
+static void renew_places(const struct scope *ask) {
   struct cctx_sight sight;
-  struct scope *scope = ask->below;
-  while (scope && scope != ask->retake) scope = scope->below;
-  if (scope == NULL) return;
-  if (cctx__look(&sight)) {
-    scope->place = sight.place;
-    cctx__look_done();
-  }
+  if (cctx__look(&sight) == NULL || sight.place.thread != ask->place.thread ||
+      sight.place.context != ask->place.context)
+    return;
+  for (struct scope *scope = ask->below; scope; scope = scope->below)
+    if (cctx__same_place(&scope->place, &ask->place, ask->attached))
+      scope->place = sight.place;
 }
 
 int cctx_boundary_leave(cctx_token *token) {
@@ -174,7 +175,7 @@ int cctx_boundary_leave(cctx_token *token) {
   if (token->scope == NULL) return CCTX_ESTALE;
   if (!cctx__scope_end(token, stack, &ask)) return stale();
   if (ask == NULL) return CCTX_OK;
-  if (ask->retake) retake_place(ask);
+  renew_places(ask);
   cctx__scope_unlink(stack, ask);
   return CCTX_OK;
 }

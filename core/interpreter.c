@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The registered interpreter.
  *
- * A thread may ask without the interpreter's lock, so unregistering must wait for readers: a
- * reader first counts itself, then loads the hook; unhook first clears the hook, then
- * waits for the count to be 0. Both are sequentially consistent: a reader that still got the
- * hook is seen by the wait. A reader never blocks, so the wait is short, whatever locks its
- * caller holds.
+ * A thread may look without the interpreter's lock, at a thread state that the interpreter's
+ * exit would free. So a reader first counts itself, then loads the hook; unhook first clears
+ * the hook, then waits for the count to be 0. Both are sequentially consistent: a reader that
+ * still got the hook is seen by the wait. `look` never blocks and runs no script, so the wait
+ * is short, whatever locks its caller holds; what may run script code (attach, leave) is
+ * called outside the count, and by a thread that holds the interpreter's lock or touches
+ * nothing of it.
  */
 #include "interpreter.h"
 
@@ -43,21 +45,16 @@ const struct cctx_interpreter *cctx__look(struct cctx_sight *sight) {
   if (atomic_load_explicit(&registered, memory_order_relaxed) == NULL) return NULL;
   atomic_fetch_add(&readers, 1);
   hook = atomic_load(&registered);
-  if (hook == NULL) {
-    cctx__look_done();
-    return NULL;
-  }
-  hook->look(sight);
+  if (hook) hook->look(sight);
+  atomic_fetch_sub(&readers, 1);
   return hook;
 }
 
-void cctx__look_done(void) { atomic_fetch_sub(&readers, 1); }
-
-bool cctx__same_place(const struct cctx_place *place, const struct cctx_sight *now) {
-  if (place->thread == 0 || place->thread != now->place.thread) return false;
-  if (place->version == now->place.version) return true;
+bool cctx__same_place(const struct cctx_place *place, const struct cctx_place *now,
+                      bool attached) {
+  if (place->thread == 0 || place->thread != now->thread) return false;
+  if (place->version == now->version) return true;
   /* It switched, and may be back. Only who holds the interpreter's lock can tell: without
    * it, the context object may be another one at the same address. */
-  return now->state == CCTX_SIGHT_ATTACHED && place->context != NULL &&
-         place->context == now->place.context;
+  return attached && place->context != NULL && place->context == now->context;
 }

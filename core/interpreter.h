@@ -5,13 +5,14 @@
 
 #include <cctx/interpreter.h>
 
-/* Ask where this thread stands: a sight of state NONE without an interpreter. Between look
- * and done the interpreter stays registered: its functions may be called, and what the
- * sight lends is good. Returns the hook, or NULL. */
+/* Ask where this thread stands: a sight of state NONE without an interpreter. Returns the
+ * hook, or NULL. A thread that is attached holds its interpreter's lock, so for it the hook
+ * stays in force, and what the sight lends is good, until it runs script code. */
 const struct cctx_interpreter *cctx__look(struct cctx_sight *sight);
-void cctx__look_done(void);
 
-/* The same place: the interpreter has not switched since, or has come back. */
-bool cctx__same_place(const struct cctx_place *place, const struct cctx_sight *now);
+/* The same place: the interpreter has not switched since, or has come back. `attached`: this
+ * thread holds the interpreter's lock now. */
+bool cctx__same_place(const struct cctx_place *place, const struct cctx_place *now,
+                      bool attached);
 
 #endif

@@ -111,7 +111,7 @@ struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
   scope->stamp = 0;
   scope->place = (struct cctx_place){0, NULL, 0};
   atomic_store(&scope->left, false);
-  scope->retake = NULL;
+  scope->attached = false;
   scope->variable = NULL;
   *token = (cctx_token){scope, scope->generation};
   return scope;
@@ -140,6 +140,16 @@ bool cctx__scope_end(const cctx_token *token, struct stack *stack, struct scope 
   }
   cctx__unlock();
   return in_use;
+}
+
+enum scope_kind cctx__scope_kind(const cctx_token *token) {
+  const struct scope *scope = token->scope;
+  enum scope_kind kind = SCOPE_FREE;
+  if (scope == NULL) return kind;
+  cctx__lock();
+  if (scope->generation == token->generation) kind = scope->kind;
+  cctx__unlock();
+  return kind;
 }
 
 void cctx__scope_pop(struct stack *stack, struct scope *scope) {

@@ -27,8 +27,8 @@ struct scope {
   const void *tag;         /* on whose behalf */
   uint64_t stamp;          /* when: later scopes have higher ones */
   struct cctx_place place; /* where the thread's interpreter stood */
+  bool attached;           /* of ASK: it held the interpreter's lock then */
   atomic_bool left;        /* left from where it could not be reached: skip it */
-  struct scope *retake;    /* of ASK: the scope below, if its place is to be renewed */
   void *variable;          /* the interpreter's handle, of a variable scope */
 };
 
@@ -50,6 +50,9 @@ void cctx__scope_push(struct stack *stack, struct scope *scope);
  * scope in `*mine` to take away: one of its own stack, or of none. A scope of another
  * thread's stack is marked as left, stays there until its owner passes by, and gives NULL. */
 bool cctx__scope_end(const cctx_token *token, struct stack *stack, struct scope **mine);
+
+/* What the token ends; SCOPE_FREE if that has ended. */
+enum scope_kind cctx__scope_kind(const cctx_token *token);
 
 /* Take `scope`, just ended, and all above it off this thread's stack, and free them. */
 void cctx__scope_pop(struct stack *stack, struct scope *scope);

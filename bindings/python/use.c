@@ -50,8 +50,6 @@ static int use_traverse(PyObject *self, visitproc visit, void *arg) {
   return 0;
 }
 
-/* An entered use that is dropped leaves its scope as it is: nobody can say any more in which
- * Context that should be undone, and the Context dies with what runs in it. */
 static int use_clear(PyObject *self) {
   Py_CLEAR(((use_object *)self)->context);
   return 0;
@@ -60,6 +58,8 @@ static int use_clear(PyObject *self) {
 static void use_dealloc(PyObject *self) {
   PyTypeObject *type = Py_TYPE(self);
   PyObject_GC_UnTrack(self);
+  /* Entered and dropped: nobody can say any more in which Context to undo that. */
+  if (((use_object *)self)->entered) cctx_forget(&((use_object *)self)->token);
   use_clear(self);
   type->tp_free(self);
   Py_DECREF(type);

@@ -213,21 +213,23 @@ static int leave_here(const struct home *home, scope_object *scope) {
   return CCTX_OK;
 }
 
+static void forget(void *variable) {
+  scope_object *scope = variable;
+  cctx__py_send(scope->home, &scope->parcel);
+}
+
 static int leave(void *variable) {
   scope_object *scope = variable;
   PyThreadState *detached, *state = attached_state(&detached);
   struct home *home = state ? cctx__py_home(state->interp) : NULL;
-  int status;
-  if (home == NULL || home != scope->home) {
-    /* Not ours to touch without its interpreter's lock. */
+  int status = CCTX_OK;
+  if (home != NULL && home == scope->home)
+    status = leave_here(home, scope);
+  else /* not ours to touch without its interpreter's lock */
     atomic_store(&scope->left, true);
-    cctx__py_send(scope->home, &scope->parcel);
-    return CCTX_OK;
-  }
-  status = leave_here(home, scope);
-  Py_DECREF(scope);
-  cctx__py_drain(home);
+  forget(scope);
+  if (home) cctx__py_drain(home);
   return status;
 }
 
-const struct cctx_interpreter cctx__py_interpreter = {look, attach, leave};
+const struct cctx_interpreter cctx__py_interpreter = {look, attach, leave, forget};

@@ -55,6 +55,9 @@ struct cctx_interpreter {
    *  mark it so that readers skip it. Takes the handle back; any thread. CCTX_ESTALE if
    *  it had ended, because one outside it was left. */
   int (*leave)(void *variable);
+
+  /** Take the handle back without leaving: the scope goes with its Context. Any thread. */
+  void (*forget)(void *variable);
 };
 
 /** Register `hook` (static memory) as the one interpreter of this process. CCTX_EBUSY if
@@ -73,12 +76,17 @@ CCTX_MUST_USE CCTX_API int cctx_attach_tagged(cctx *ctx, const void *tag,
  *  answer is background because nothing is known. */
 CCTX_API const void *cctx_current_tag(void);
 
+/** Give up the right to detach: what holds the token is going away unused. A scope in a
+ *  variable stays there, and goes with what it is in; one on a stack with the one
+ *  outside it, or with its thread. Any thread. */
+CCTX_API void cctx_forget(cctx_token *token);
+
 /** Before C calls into the interpreter: push the mark ASK, under which only the variable
  *  answers. The token is for cctx_boundary_leave alone. */
 CCTX_MUST_USE CCTX_API int cctx_boundary_enter(cctx_token *token);
 
-/** After the call: remove the mark, wherever it is by now. If the scope below it was in
- *  force by its place at enter, it is in force again. CCTX_ESTALE as cctx_detach. */
+/** After the call: remove the mark, wherever it is by now. Scopes below it that were in
+ *  force by their place at enter are so again. CCTX_ESTALE as cctx_detach. */
 CCTX_API int cctx_boundary_leave(cctx_token *token);
 
 #ifdef __cplusplus
