@@ -32,7 +32,8 @@ struct cctx_lua_api {
 
   /** lua_resume (5.4) of `co` with the context it was given at its creation, by bind, or
    *  by a run inside it; else the current one. Own current is back on return, also after
-   *  a yield or an error. */
+   *  a yield or an error. When the body has ended, what was bound to it is gone: bind again
+   *  before the thread is used for another one. */
   int (*resume)(lua_State *co, lua_State *from, int nargs, int *nresults);
 
   /** Give coroutine `co`, on the stack of `L` or not, the context `ctx`; NULL takes it away.

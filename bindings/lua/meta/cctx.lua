@@ -1,0 +1,246 @@
+-- SPDX-License-Identifier: Apache-2.0
+---@meta cctx
+-- luacheck: ignore 212 241
+-- What `require "cctx"` returns, for the Lua language server; nobody runs this file.
+
+---Times are seconds: a deadline is absolute, as `cctx.now()`, a timeout relative.
+---`math.huge` is no limit, NaN an error.
+---@class cctx
+---@field _VERSION string the version of the library that is loaded
+local cctx = {}
+
+---@alias cctx.Status "canceled"|"deadline_exceeded"
+---@alias cctx.Scope "hop"|"request"|"upstream"
+---@alias cctx.Value nil|boolean|integer|number|string
+
+---Why a context is done, and who stopped it.
+---@class cctx.Cause
+---@field status cctx.Status
+---@field message string what the canceler or the deadline's owner said; "" if nothing
+---@field file string where; "" if not known
+---@field line integer where; 0 if not known
+---@field time number when; for a deadline the deadline itself
+
+---What `check` raises.
+---@class cctx.Error
+---@field code cctx.Status
+---@field message string never empty
+---@field file string
+---@field line integer
+---@field time number
+
+---@class cctx.Pair
+---@field name string
+---@field value string
+---@field scope? cctx.Scope
+
+---A node in a tree. Give it back early with `local ctx <close> = ...`, or leave it to the
+---garbage collector: neither cancels anything.
+---@class cctx.Context
+local Context = {}
+
+-- ---- Where contexts come from ----
+
+---The root: never done, no values.
+---@return cctx.Context
+---@nodiscard
+function cctx.background() end
+
+---A second root, for code that does not know yet which context it should use.
+---@return cctx.Context
+---@nodiscard
+function cctx.todo() end
+
+---What the running coroutine works for; background if nothing is known.
+---@return cctx.Context
+---@nodiscard
+function cctx.current() end
+
+---The clock of all deadlines: seconds of CLOCK_MONOTONIC.
+---@return number
+---@nodiscard
+function cctx.now() end
+
+---How many contexts are alive in this process, the roots not counted.
+---@return integer
+---@nodiscard
+function cctx.alive() end
+
+-- ---- Deriving ----
+
+---@param key string the same key in C, Lua and Python
+---@param value cctx.Value hides the parent's; a stored nil is a value
+---@return cctx.Context
+---@nodiscard
+function Context:with_value(key, value) end
+
+---@param values table<string, boolean|integer|number|string>
+---@return cctx.Context
+---@nodiscard
+function Context:with_values(values) end
+
+---Errors name the offending pair: a name that is no HTTP token, or a budget.
+---@param name string
+---@param value string
+---@param scope? cctx.Scope default "request"
+---@return cctx.Context
+---@overload fun(self, pairs: table<string, string>, scope?: cctx.Scope): cctx.Context
+---@overload fun(self, pairs: cctx.Pair[], scope?: cctx.Scope): cctx.Context
+---@nodiscard
+function Context:with_metadata(name, value, scope) end
+
+---A child that `cancel` can stop.
+---@return cctx.Context
+---@nodiscard
+function Context:with_cancel() end
+
+---@param deadline number cut to the parent's; one that has passed gives a done context
+---@param message? string becomes the cause's
+---@return cctx.Context
+---@nodiscard
+function Context:with_deadline(deadline, message) end
+
+---@param timeout number from now; a negative one gives a context that is done
+---@param message? string becomes the cause's
+---@return cctx.Context
+---@nodiscard
+function Context:with_timeout(timeout, message) end
+
+---Values and metadata, without cancellation and deadline: for work after the request.
+---@param options? {keep_deadline?: boolean}
+---@return cctx.Context
+---@nodiscard
+function Context:detached(options) end
+
+---Stop the context and all that descends from it. Raises if it cannot be canceled.
+---@param message? string
+---@return boolean first whether this call was the one that stopped it
+function Context:cancel(message) end
+
+-- ---- Asking ----
+
+---@return cctx.Status?
+---@nodiscard
+function Context:err() end
+
+---@return cctx.Cause?
+---@nodiscard
+function Context:cause() end
+
+---Raises a `cctx.Error` if the context is done.
+---@return cctx.Context self
+function Context:check() end
+
+---@return number? seconds of `cctx.now()`
+---@nodiscard
+function Context:deadline() end
+
+---@return number? seconds, 0 once the deadline has passed
+---@nodiscard
+function Context:remaining() end
+
+---@return boolean
+---@nodiscard
+function Context:can_be_done() end
+
+---@param key string
+---@return cctx.Value|lightuserdata value
+---@return boolean found tells a stored nil from nothing
+---@nodiscard
+function Context:value(key) end
+
+---@param name string
+---@return string?
+---@nodiscard
+function Context:metadata(name) end
+
+---@return cctx.Pair[] in the order in which the names were first set
+---@nodiscard
+function Context:metadata_pairs() end
+
+-- ---- The same about the current context, without an object ----
+
+---@return cctx.Status?
+---@nodiscard
+function cctx.err() end
+
+---@return cctx.Cause?
+---@nodiscard
+function cctx.cause() end
+
+---Raises a `cctx.Error` if the current context is done.
+---@return true
+function cctx.check() end
+
+---@return number?
+---@nodiscard
+function cctx.deadline() end
+
+---@return number?
+---@nodiscard
+function cctx.remaining() end
+
+---@param key string
+---@return cctx.Value|lightuserdata value
+---@return boolean found
+---@nodiscard
+function cctx.value(key) end
+
+---@param name string
+---@return string?
+---@nodiscard
+function cctx.metadata(name) end
+
+-- ---- Running ----
+
+---Call `f` with this context current. `f` may yield; errors pass through.
+---@param f fun(...): ...
+---@param ... any
+---@return any ...
+function Context:run(f, ...) end
+
+---A function that runs `f` under `ctx`, which is the current context unless given.
+---@generic F: function
+---@param f F
+---@param ctx? cctx.Context
+---@return F
+---@nodiscard
+function cctx.bind(f, ctx) end
+
+---`coroutine.create`; the coroutine inherits the current context, now.
+---@param f function
+---@return thread
+---@nodiscard
+function cctx.create(f) end
+
+---`coroutine.wrap`, likewise.
+---@param f function
+---@return fun(...): ...
+---@nodiscard
+function cctx.wrap(f) end
+
+---`coroutine.resume`, with the coroutine's own context for C code too.
+---@param co thread
+---@param ... any
+---@return boolean ok
+---@return any ...
+function cctx.resume(co, ...) end
+
+---`coroutine.close`; closers run with the coroutine's own context.
+---@param co thread
+---@return boolean ok
+---@return any err
+function cctx.close(co) end
+
+---For tests.
+cctx.testing = {}
+
+---Stop the clock of this process; nil lets time pass again.
+---@param seconds? number
+function cctx.testing.clock_set(seconds) end
+
+---How many scopes of this process were left that had ended already.
+---@return integer
+function cctx.testing.stale_detaches() end
+
+return cctx

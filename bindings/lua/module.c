@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module: what `require "cctx"` returns, and what it leaves in the registry. */
+#include "lcctx.h"
+
+static const luaL_Reg *const methods[] = {
+    lcctx_derive_methods, lcctx_ask_methods,      lcctx_cause_methods,
+    lcctx_value_methods,  lcctx_metadata_methods, lcctx_run_methods,
+};
+static const luaL_Reg *const functions[] = {
+    lcctx_root_functions,      lcctx_ask_functions,      lcctx_cause_functions,
+    lcctx_value_functions,     lcctx_metadata_functions, lcctx_run_functions,
+    lcctx_coroutine_functions, lcctx_clock_functions,
+};
+
+static void push_functions(lua_State *L, const luaL_Reg *const *lists, size_t n) {
+  lua_newtable(L);
+  for (size_t i = 0; i < n; i++) luaL_setfuncs(L, lists[i], 0);
+}
+
+/* Once per state: a second table of slots would be a second truth. The key comes last, so
+ * that after an error nothing is half there. */
+static void init_state(lua_State *L) {
+  const void *there;
+  lua_getfield(L, LUA_REGISTRYINDEX, CCTX_LUA_API_KEY);
+  there = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  if (there == &lcctx_api) return;
+  if (there != NULL)
+    luaL_error(L, "another copy of the module cctx is loaded in this Lua state already");
+  lcctx_slot_init(L);
+  lcctx_context_init(L);
+  lcctx_cause_init(L);
+  luaL_getmetatable(L, LCCTX_CONTEXT);
+  push_functions(L, methods, sizeof methods / sizeof *methods);
+  lua_setfield(L, -2, "__index");
+  lua_pushlightuserdata(L, (void *)&lcctx_api);
+  lua_setfield(L, LUA_REGISTRYINDEX, CCTX_LUA_API_KEY);
+  lua_pop(L, 1);
+}
+
+CCTX_API int luaopen_cctx(lua_State *L);
+CCTX_API int luaopen_cctx(lua_State *L) {
+  init_state(L);
+  push_functions(L, functions, sizeof functions / sizeof *functions);
+  lua_newtable(L);
+  luaL_setfuncs(L, lcctx_testing_functions, 0);
+  lua_setfield(L, -2, "testing");
+  lua_pushstring(L, cctx_version());
+  lua_setfield(L, -2, "_VERSION");
+  return 1;
+}
