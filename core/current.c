@@ -12,7 +12,7 @@
  *   no e                                    v, else background
  *   e older than the thread's first state   v, else e
  *   v not older than e                      v
- *   the interpreter still stands at e's place   e
+ *   the interpreter has not switched since e    e
  *   otherwise                               background: it cannot be known
  *
  * docs/current.md has the table of all cases. A rule that answers more is easy to write, and
@@ -44,8 +44,7 @@ static struct answer decide(const struct scope *e, const struct cctx_sight *sigh
   if (e->place.thread == 0)
     return has_variable ? from_variable(sight) : (struct answer){e->ctx, e->tag};
   if (has_variable && sight->stamp >= e->stamp) return from_variable(sight);
-  if (cctx__same_place(&e->place, &sight->place, sight->state == CCTX_SIGHT_ATTACHED))
-    return (struct answer){e->ctx, e->tag};
+  if (cctx__same_place(&e->place, &sight->place)) return (struct answer){e->ctx, e->tag};
   return (struct answer){cctx_background(), NULL};
 }
 
@@ -151,22 +150,20 @@ int cctx_boundary_enter(cctx_token *token) {
   if (ask == NULL) return CCTX_ENOMEM;
   cctx__look(&sight);
   ask->place = sight.place;
-  ask->attached = sight.state == CCTX_SIGHT_ATTACHED;
   cctx__scope_push(stack, ask);
   return CCTX_OK;
 }
 
-/* The interpreter has come back to the Context from which C called it, but counts another
- * version. Whatever stood at its place before the call does so after it; if it is
- * somewhere else, nothing does. */
+/* The interpreter has come back to the Context from which C called it, and which the call kept
+ * alive, but counts another version. Whatever stood at its place before the call does so
+ * after it; if it is somewhere else, nothing does. */
 static void renew_places(const struct scope *ask) {
   struct cctx_sight sight;
   if (cctx__look(&sight) == NULL || sight.place.thread != ask->place.thread ||
       sight.place.context != ask->place.context)
     return;
   for (struct scope *scope = ask->below; scope; scope = scope->below)
-    if (cctx__same_place(&scope->place, &ask->place, ask->attached))
-      scope->place = sight.place;
+    if (cctx__same_place(&scope->place, &ask->place)) scope->place = sight.place;
 }
 
 int cctx_boundary_leave(cctx_token *token) {

@@ -50,11 +50,9 @@ const struct cctx_interpreter *cctx__look(struct cctx_sight *sight) {
   return hook;
 }
 
-bool cctx__same_place(const struct cctx_place *place, const struct cctx_place *now,
-                      bool attached) {
-  if (place->thread == 0 || place->thread != now->thread) return false;
-  if (place->version == now->version) return true;
-  /* It switched, and may be back. Only who holds the interpreter's lock can tell: without
-   * it, the context object may be another one at the same address. */
-  return attached && place->context != NULL && place->context == now->context;
+/* Nor does it count if it switched and came back to the same Context object: nothing keeps that
+ * object, so it may be another one at the address of one that is gone. */
+bool cctx__same_place(const struct cctx_place *place, const struct cctx_place *now) {
+  return place->thread != 0 && place->thread == now->thread &&
+         place->version == now->version;
 }

@@ -10,9 +10,7 @@
  * stays in force, and what the sight lends is good, until it runs script code. */
 const struct cctx_interpreter *cctx__look(struct cctx_sight *sight);
 
-/* The same place: the interpreter has not switched since, or has come back. `attached`: this
- * thread holds the interpreter's lock now. */
-bool cctx__same_place(const struct cctx_place *place, const struct cctx_place *now,
-                      bool attached);
+/* The same place: the interpreter has not switched since. */
+bool cctx__same_place(const struct cctx_place *place, const struct cctx_place *now);
 
 #endif

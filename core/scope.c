@@ -111,7 +111,6 @@ struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
   scope->stamp = 0;
   scope->place = (struct cctx_place){0, NULL, 0};
   atomic_store(&scope->left, false);
-  scope->attached = false;
   scope->variable = NULL;
   *token = (cctx_token){scope, scope->generation};
   return scope;

@@ -27,7 +27,6 @@ struct scope {
   const void *tag;         /* on whose behalf */
   uint64_t stamp;          /* when: later scopes have higher ones */
   struct cctx_place place; /* where the thread's interpreter stood */
-  bool attached;           /* of ASK: it held the interpreter's lock then */
   atomic_bool left;        /* left from where it could not be reached: skip it */
   void *variable;          /* the interpreter's handle, of a variable scope */
 };

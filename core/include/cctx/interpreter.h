@@ -17,11 +17,11 @@ extern "C" {
  * stale. Lua does not register: a binding that sees each switch tags its scopes.
  */
 
-/** Where a thread's interpreter stands. Equal places mean that it has not switched
- *  since, or has come back. All zero: this thread has no thread state. */
+/** Where a thread's interpreter stands: with the same thread and version it has not
+ *  switched. All zero: this thread has no thread state. */
 struct cctx_place {
   uint64_t thread;     /**< id of the thread state, never reused; 0: none */
-  const void *context; /**< the interpreter's context object; NULL: none yet */
+  const void *context; /**< its context object, compared after a call that kept it alive */
   uint64_t version;    /**< raised at each switch of it */
 };
 
