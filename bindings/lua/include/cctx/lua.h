@@ -75,7 +75,9 @@ static inline const struct cctx_lua_api *cctx_lua_open(lua_State *L) {
   lua_pop(L, 1);
   if (table == NULL || table->size < sizeof *table)
     luaL_error(L, "cctx: the module that was loaded is older than this program");
-  return cctx_lua_table = table;
+  /* Workers may open at once, each its own state; they store the same. */
+  __atomic_store_n(&cctx_lua_table, table, __ATOMIC_RELAXED);
+  return table;
 }
 
 static inline int cctx_lua_pcall(lua_State *L, cctx *ctx, int nargs, int nresults,
