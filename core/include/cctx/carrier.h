@@ -72,13 +72,13 @@ struct cctx_extracted {
  *  (int); `baggage` gives request metadata (the last of two with the same name wins);
  *  `grpc-timeout` and `cctx-deadline` (same boot) give a deadline, the earlier if both are
  *  there, cut to `timeout_max` ns from now (CCTX_NEVER: no cap). What is malformed is
- *  left out, and counted in `report` (or NULL). CCTX_ENOMEM: `*out` is as it was. */
+ *  left out, and counted in `report` (or NULL). CCTX_ENOMEM: both are as they were. */
 CCTX_API int cctx_extract(cctx **out, cctx *parent, const struct cctx_carrier *carrier,
                           int64_t timeout_max, struct cctx_extracted *report);
 
 /** A carrier over the environment: "traceparent" is read from TRACEPARENT, "cctx-deadline"
- *  from CCTX_DEADLINE (OpenTelemetry environment carriers). Not to be read while
- *  another thread calls setenv. */
+ *  from CCTX_DEADLINE (OpenTelemetry environment carriers); there is no grpc-timeout, which would
+ *  start anew in each process. Not to be read while another thread calls setenv. */
 CCTX_API struct cctx_carrier cctx_environment(void);
 
 #ifdef __cplusplus
