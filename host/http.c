@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The HTTP side: libmicrohttpd's thread reads a request, makes its context, suspends the
+ * connection, and writes the answer once a worker has resumed it.
+ *
+ * It runs no script and takes no interpreter's lock, so that a slow handler never keeps
+ * others from being read.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "server.h"
+
+/* Room for the headers of one request, and idle seconds until a connection is closed. */
+enum { HEADERS_MAX = 64 * 1024, IDLE_MAX = 60 };
+
+static struct MHD_Daemon *daemon_of_process;
+
+/* ---- The carrier over the headers ---- */
+
+/* A look-up: the values under one name, joined by commas. One byte more than what is taken
+ * from a carrier: a field that does not fit is then over the bound, as it should be. */
+struct lookup {
+  struct MHD_Connection *connection;
+  const char *name;
+  unsigned found;
+  size_t len;
+  char text[CCTX_BAGGAGE_BYTES_MAX + 2];
+};
+
+static void append_text(struct lookup *lookup, const char *text) {
+  size_t room = sizeof lookup->text - 1 - lookup->len, len = strlen(text);
+  if (len > room) len = room;
+  memcpy(lookup->text + lookup->len, text, len);
+  lookup->len += len;
+}
+
+static enum MHD_Result collect_value(void *arg, enum MHD_ValueKind kind, const char *name,
+                                     const char *value) {
+  struct lookup *lookup = arg;
+  (void)kind;
+  if (strcasecmp(name, lookup->name) != 0) return MHD_YES;
+  if (lookup->found++ > 0) append_text(lookup, ",");
+  append_text(lookup, value ? value : "");
+  return MHD_YES;
+}
+
+/* Only what a stranger may decide: a same-boot deadline is for processes of one owner. */
+static const char *get_field(void *arg, const char *name, size_t *len) {
+  struct lookup *lookup = arg;
+  if (strcmp(name, "cctx-deadline") == 0) return NULL;
+  lookup->name = name;
+  lookup->found = 0;
+  lookup->len = 0;
+  MHD_get_connection_values(lookup->connection, MHD_HEADER_KIND, collect_value, lookup);
+  if (lookup->found == 0) return NULL;
+  if (lookup->found > 1 && strcmp(name, "traceparent") == 0) return NULL;
+  *len = lookup->len;
+  return lookup->text;
+}
+
+/* The context of a request: what its headers say, and at most timeout_max long. It can be
+ * canceled. NULL for lack of memory. */
+static cctx *make_context(const struct server *server, struct request *request) {
+  struct lookup lookup = {.connection = request->connection};
+  struct cctx_carrier carrier = {get_field, &lookup};
+  struct cctx_extracted report;
+  cctx *brought = NULL;
+  char text[CCTX_TRACEPARENT_LEN + 1];
+  if (cctx_extract(&brought, cctx_background(), &carrier, server->timeout_max, &report) !=
+      0)
+    return NULL;
+  cctx *ctx = cctx_with_deadline_at(brought, cctx_deadline_after(server->timeout_max),
+                                    "--timeout-max", "cctx serve", 0);
+  cctx_unref(brought);
+  cctx_traceparent_format(&report.trace, text);
+  if (strspn(text, "0-") != strlen(text)) {
+    memcpy(request->trace, text + 3, 32);
+    request->trace[32] = '\0';
+  }
+  return ctx;
+}
+
+/* ---- The answer ---- */
+
+static void add_headers(struct MHD_Response *response, const struct request *request) {
+  const struct headers *headers = &request->answer.headers;
+  bool has_type = false;
+  for (size_t i = 0; i < headers->n; i++) {
+    const char *name = headers->at[i].name, *value = headers->at[i].value;
+    if (strcasecmp(name, "content-type") == 0) has_type = true;
+    if (MHD_add_response_header(response, name, value) != MHD_YES)
+      log_error(request, "a header of the answer was left out: it is no HTTP header");
+  }
+  if (!has_type)
+    MHD_add_response_header(response, "content-type", "text/plain; charset=utf-8");
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *connection,
+                                   struct request *request) {
+  struct answer *answer = &request->answer;
+  struct MHD_Response *response =
+      MHD_create_response_from_buffer(answer->len, answer->body, MHD_RESPMEM_MUST_FREE);
+  if (!response) return MHD_NO;
+  answer->body = NULL;
+  add_headers(response, request);
+  enum MHD_Result result = MHD_queue_response(connection, answer->status, response);
+  MHD_destroy_response(response);
+  log_access(request);
+  return result;
+}
+
+static enum MHD_Result send_text(struct MHD_Connection *connection, struct request *request,
+                                 unsigned status, const char *text) {
+  request_answer_text(request, status, text);
+  return send_answer(connection, request);
+}
+
+/* A worker has answered: the connection's handler is called once more. */
+static void resume(struct request *request) { MHD_resume_connection(request->connection); }
+
+/* ---- The request ---- */
+
+static bool find_route(const struct server *server, struct request *request) {
+  for (size_t i = 0; i < server->routes_n; i++)
+    if (strcmp(server->routes[i].path, request->path) == 0) {
+      request->route = i;
+      return true;
+    }
+  return false;
+}
+
+static enum MHD_Result copy_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                   const char *value) {
+  (void)kind;
+  return request_add_header(arg, name, value ? value : "") ? MHD_YES : MHD_NO;
+}
+
+/* Everything has arrived: give it to a worker. */
+static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *connection,
+                                struct request *request) {
+  if (request->too_large)
+    return send_text(connection, request, 413, "the body is over 1 MiB\n");
+  if (request->is_cut || !find_route(server, request))
+    return send_text(connection, request, 404, "not found\n");
+  MHD_get_connection_values(connection, MHD_HEADER_KIND, copy_header, request);
+  request->connection = connection;
+  request->resume = resume;
+  cctx *ctx = make_context(server, request);
+  if (!ctx) return send_text(connection, request, 500, "out of memory\n");
+  if (!request_begin(request, ctx))
+    return send_text(connection, request, 503, "server is shutting down\n");
+  bool is_lua = server->routes[request->route].language == LANGUAGE_LUA;
+  MHD_suspend_connection(connection);
+  if (!queue_put(is_lua ? &server->lua : &server->python, request)) {
+    request_answer_text(request, 503, "server is shutting down\n");
+    request_finish(request);
+  }
+  return MHD_YES;
+}
+
+static void *begin_request(void *arg, const char *uri, struct MHD_Connection *connection) {
+  (void)arg;
+  (void)connection;
+  return request_new(uri);
+}
+
+/* A body that says it is too long is refused before it is sent. */
+static bool announces_too_much(struct MHD_Connection *connection) {
+  const char *length =
+      MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
+  return length && strtoull(length, NULL, 10) > BODY_MAX;
+}
+
+/* Called for the headers, for each piece of the body, at its end, and after a resume. */
+static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url,
+                              const char *method, const char *version, const char *bytes,
+                              size_t *len, void **slot) {
+  struct request *request = *slot;
+  (void)version;
+  if (!request) return MHD_NO;
+  if (request->answer.status != 0) return send_answer(connection, request);
+  if (!request->method) {
+    if (!request_set_line(request, method, url)) return MHD_NO;
+    if (announces_too_much(connection))
+      return send_text(connection, request, 413, "the body is over 1 MiB\n");
+    return MHD_YES;
+  }
+  if (*len == 0) return dispatch(arg, connection, request);
+  if (!request_add_body(request, bytes, *len)) return MHD_NO;
+  *len = 0;
+  return MHD_YES;
+}
+
+static void end_request(void *arg, struct MHD_Connection *connection, void **slot,
+                        enum MHD_RequestTerminationCode why) {
+  (void)arg;
+  (void)connection;
+  (void)why;
+  if (*slot) request_free(*slot);
+  *slot = NULL;
+}
+
+/* ---- The daemon ---- */
+
+bool http_start(struct server *server, int fd, char *why, size_t size) {
+  errno = 0;
+  daemon_of_process = MHD_start_daemon(
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle,
+      server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
+      NULL, MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
+      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_MAX, MHD_OPTION_END);
+  if (!daemon_of_process)
+    snprintf(why, size, "%s", errno ? strerror(errno) : "libmicrohttpd refused");
+  return daemon_of_process != NULL;
+}
+
+void http_quiesce(void) {
+  MHD_socket fd = MHD_quiesce_daemon(daemon_of_process);
+  if (fd != MHD_INVALID_SOCKET) close(fd);
+}
+
+void http_stop(void) { MHD_stop_daemon(daemon_of_process); }

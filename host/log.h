@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log of the server, on stderr. Nothing a stranger sent can begin a line of it. */
+#ifndef HOST_LOG_H
+#define HOST_LOG_H
+
+#include "request.h"
+
+/* One line for a request that is answered. */
+void log_access(const struct request *request);
+
+/* What went wrong with a request, which may have many lines, such as a traceback. */
+void log_error(const struct request *request, const char *text);
+
+#endif

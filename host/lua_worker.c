@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Lua workers: each thread has a state of its own, and in it a coroutine for each
+ * request that it works on, bound to the context of that request.
+ *
+ * Nothing is called that may raise but inside a protected call: an error in the worker's
+ * own code costs one request, never the process.
+ */
+#define _GNU_SOURCE 1
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "lua_request.h"
+#include "lua_state.h"
+#include "server.h"
+
+/* Requests that one worker takes at once; how long it sleeps when all have yielded. */
+enum { JOBS_MAX = 1024 };
+#define PAUSE CCTX_MILLISECOND
+
+struct job {
+  struct request *request;
+  lua_State *co; /* anchored in the registry by `ref` */
+  int ref;
+  int nargs; /* on its stack, for the next resume */
+};
+
+struct worker {
+  struct server *server;
+  lua_State *L;
+  const struct cctx_lua_api *api;
+  int *handlers; /* references to functions, by route */
+  struct job jobs[JOBS_MAX];
+  size_t n;
+};
+
+/* ---- Loading ---- */
+
+static int load_routes(lua_State *L) {
+  struct worker *worker = lua_touserdata(L, 1);
+  const struct server *server = worker->server;
+  for (size_t i = 0; i < server->routes_n; i++) {
+    const char *file = server->routes[i].file;
+    if (server->routes[i].language != LANGUAGE_LUA) continue;
+    if (luaL_loadfile(L, file) != LUA_OK) return lua_error(L);
+    lua_call(L, 0, 1);
+    if (!lua_isfunction(L, -1))
+      return luaL_error(L, "%s returned a %s, not a function that handles requests", file,
+                        luaL_typename(L, -1));
+    worker->handlers[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  return 0;
+}
+
+/* Fills `worker`: false with a sentence in `why`. */
+static bool open_worker(struct worker *worker, char *why, size_t size) {
+  struct server *server = worker->server;
+  struct lua_setup setup = {server->lua_paths.at, server->lua_paths.n, NULL};
+  worker->handlers = calloc(server->routes_n, sizeof *worker->handlers);
+  worker->L = worker->handlers ? lua_state_open(&setup, why, size) : NULL;
+  if (!worker->L) return false;
+  worker->api = setup.api;
+  lua_pushcfunction(worker->L, load_routes);
+  lua_pushlightuserdata(worker->L, worker);
+  if (lua_pcall(worker->L, 1, 0, 0) == LUA_OK) return true;
+  const char *text = lua_tostring(worker->L, -1);
+  snprintf(why, size, "%.*s", text ? (int)strcspn(text, "\n") : 26,
+           text ? text : "an error without a message");
+  return false;
+}
+
+static void close_worker(struct worker *worker) {
+  if (worker->L) lua_close(worker->L);
+  free(worker->handlers);
+}
+
+/* ---- The end of a job ---- */
+
+/* Call `function`(worker, job) protected, and with the context of the request. An error in
+ * it is logged. */
+static bool call_protected(struct worker *worker, struct job *job, lua_CFunction function) {
+  lua_State *L = worker->L;
+  lua_pushcfunction(L, function);
+  lua_pushlightuserdata(L, worker);
+  lua_pushlightuserdata(L, job);
+  bool ok = worker->api->pcall(L, job->request->ctx, 2, 0, 0) == LUA_OK;
+  if (!ok) {
+    const char *text = lua_tostring(L, -1);
+    log_error(job->request, text ? text : "an error without a message");
+    lua_pop(L, 1);
+  }
+  return ok;
+}
+
+/* (worker, job): run the closers of the coroutine, and let go of it. */
+static int drop_coroutine(lua_State *L) {
+  struct worker *worker = lua_touserdata(L, 1);
+  struct job *job = lua_touserdata(L, 2);
+  lua_resetthread(job->co);
+  lua_settop(job->co, 0);
+  worker->api->bind(L, job->co, NULL);
+  return 0;
+}
+
+/* (worker, job): the results of the coroutine are the answer. */
+static int take_results(lua_State *L) {
+  struct job *job = lua_touserdata(L, 2);
+  int n = lua_gettop(job->co);
+  lua_settop(L, 0);
+  luaL_checkstack(L, n, "too many results of the handler");
+  lua_xmove(job->co, L, n);
+  lua_request_answer(L, job->request);
+  return 0;
+}
+
+/* (worker, job): the error on the coroutine's stack is answered, or logged. */
+static int take_error(lua_State *L) {
+  struct job *job = lua_touserdata(L, 2);
+  int code = lua_state_code(job->co, -1);
+  if (code != 0) {
+    request_answer_stopped(job->request, code);
+    return 0;
+  }
+  request_answer_text(job->request, 500, "internal server error\n");
+  lua_xmove(job->co, L, 1);
+  luaL_traceback(L, job->co, luaL_tolstring(L, -1, NULL), 0);
+  log_error(job->request, lua_tostring(L, -1));
+  return 0;
+}
+
+/* Finish the request, for which `take` (or NULL) finds the answer. */
+static void end_job(struct worker *worker, struct job *job, lua_CFunction take) {
+  if (take && !call_protected(worker, job, take))
+    request_answer_text(job->request, 500, "internal server error\n");
+  call_protected(worker, job, drop_coroutine);
+  luaL_unref(worker->L, LUA_REGISTRYINDEX, job->ref);
+  request_finish(job->request);
+}
+
+/* ---- Jobs ---- */
+
+/* (worker, job): a coroutine with the handler and the request on its stack. */
+static int make_coroutine(lua_State *L) {
+  struct worker *worker = lua_touserdata(L, 1);
+  struct job *job = lua_touserdata(L, 2);
+  job->co = lua_newthread(L);
+  worker->api->bind(L, job->co, job->request->ctx);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, worker->handlers[job->request->route]);
+  lua_request_push(L, job->request);
+  lua_xmove(L, job->co, 2);
+  job->nargs = 1;
+  job->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+static void start_job(struct worker *worker, struct request *request) {
+  struct job *job = &worker->jobs[worker->n];
+  *job = (struct job){.request = request, .ref = LUA_NOREF};
+  int status = cctx_err(request->ctx);
+  if (status == 0 && call_protected(worker, job, make_coroutine)) {
+    worker->n++;
+    return;
+  }
+  if (status != 0)
+    request_answer_stopped(request, status);
+  else
+    request_answer_text(request, 500, "out of memory\n");
+  request_finish(request);
+}
+
+/* Let a job run until it yields: false when it has ended. */
+static bool step_job(struct worker *worker, struct job *job) {
+  int n = 0, status = cctx_err(job->request->ctx);
+  if (status != 0) {
+    request_answer_stopped(job->request, status);
+    end_job(worker, job, NULL);
+    return false;
+  }
+  status = worker->api->resume(job->co, worker->L, job->nargs, &n);
+  if (status == LUA_YIELD) {
+    lua_pop(job->co, n);
+    job->nargs = 0;
+    return true;
+  }
+  end_job(worker, job, status == LUA_OK ? take_results : take_error);
+  return false;
+}
+
+/* One turn for each job, oldest first. */
+static void step_all(struct worker *worker) {
+  size_t left = 0;
+  for (size_t i = 0; i < worker->n; i++) {
+    struct job job = worker->jobs[i];
+    if (step_job(worker, &job)) worker->jobs[left++] = job;
+  }
+  worker->n = left;
+}
+
+static void serve(struct worker *worker) {
+  struct queue *queue = &worker->server->lua;
+  while (worker->n > 0 || !queue_is_closed(queue)) {
+    int64_t timeout = worker->n == 0 ? CCTX_NEVER : PAUSE;
+    struct request *request;
+    while (worker->n < JOBS_MAX && (request = queue_take(queue, timeout))) {
+      start_job(worker, request);
+      timeout = 0;
+    }
+    step_all(worker);
+  }
+}
+
+static void work(struct crew *crew, void *arg) {
+  struct worker *worker = calloc(1, sizeof *worker);
+  char why[512] = "out of memory";
+  if (worker) worker->server = arg;
+  if (worker && open_worker(worker, why, sizeof why)) {
+    crew_ready(crew);
+    serve(worker);
+  } else {
+    crew_fail(crew, why);
+  }
+  if (worker) close_worker(worker);
+  free(worker);
+}
+
+bool lua_workers_start(struct server *server, struct crew *crew) {
+  return crew_start(crew, server->workers, work, server);
+}

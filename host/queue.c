@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The queue of requests between the I/O thread and the workers of one language.
+ *
+ * The eventfd counts as a semaphore does: one for each request in the queue, and one
+ * more when it is closed, which nobody takes.
+ */
+#define _GNU_SOURCE 1
+#include "queue.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+
+int queue_open(struct queue *queue) {
+  *queue = (struct queue){.lock = PTHREAD_MUTEX_INITIALIZER, .ready = CONDITION_INIT};
+  queue->last = &queue->first;
+  queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+  return queue->fd < 0 ? errno : 0;
+}
+
+bool queue_put(struct queue *queue, struct request *request) {
+  pthread_mutex_lock(&queue->lock);
+  bool open = !queue->closed;
+  if (open) {
+    request->next = NULL;
+    *queue->last = request;
+    queue->last = &request->next;
+    eventfd_write(queue->fd, 1);
+    condition_signal(&queue->ready);
+  }
+  pthread_mutex_unlock(&queue->lock);
+  return open;
+}
+
+struct request *queue_take(struct queue *queue, int64_t timeout) {
+  int64_t deadline = timeout > 0 ? cctx_deadline_after(timeout) : 0;
+  pthread_mutex_lock(&queue->lock);
+  while (timeout > 0 && !queue->first && !queue->closed)
+    if (!condition_wait(&queue->ready, &queue->lock, deadline)) break;
+  struct request *request = queue->first;
+  if (request) {
+    eventfd_t one;
+    queue->first = request->next;
+    if (!queue->first) queue->last = &queue->first;
+    eventfd_read(queue->fd, &one);
+  }
+  pthread_mutex_unlock(&queue->lock);
+  return request;
+}
+
+void queue_close(struct queue *queue) {
+  pthread_mutex_lock(&queue->lock);
+  queue->closed = true;
+  eventfd_write(queue->fd, 1);
+  condition_signal(&queue->ready);
+  pthread_mutex_unlock(&queue->lock);
+}
+
+bool queue_is_closed(struct queue *queue) {
+  pthread_mutex_lock(&queue->lock);
+  bool closed = queue->closed && !queue->first;
+  pthread_mutex_unlock(&queue->lock);
+  return closed;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request: what came, the context it is worked on under, and what is answered. */
+#define _GNU_SOURCE 1
+#include "request.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "wait.h"
+
+/* All that are begun and not finished, so that a shutdown finds their contexts. Canceling
+ * runs nobody's code, and so is done with the lock held. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct condition changed = CONDITION_INIT;
+static struct request *live; /* under `lock` */
+static const char *stopping; /* under `lock`: why none may begin any more */
+static size_t unanswered;    /* under `lock`: begun, and not freed */
+static uint64_t count;       /* of the I/O thread */
+
+/* ---- What came ---- */
+
+struct request *request_new(const char *uri) {
+  struct request *request = calloc(1, sizeof *request);
+  if (!request) return NULL;
+  const char *mark = strchr(uri, '?');
+  request->number = ++count;
+  request->arrived = cctx_now();
+  strcpy(request->trace, "-");
+  const char *nul = strstr(uri, "%00");
+  request->is_cut = nul && (!mark || nul < mark);
+  request->query = strdup(mark ? mark + 1 : "");
+  if (request->query) return request;
+  free(request);
+  return NULL;
+}
+
+static void free_headers(struct headers *headers) {
+  for (size_t i = 0; i < headers->n; i++) {
+    free(headers->at[i].name);
+    free(headers->at[i].value);
+  }
+  free(headers->at);
+  *headers = (struct headers){NULL, 0};
+}
+
+void request_free(struct request *request) {
+  if (request->begun) {
+    pthread_mutex_lock(&lock);
+    unanswered--;
+    condition_signal(&changed);
+    pthread_mutex_unlock(&lock);
+  }
+  free_headers(&request->headers);
+  free_headers(&request->answer.headers);
+  free(request->answer.body);
+  free(request->method);
+  free(request->path);
+  free(request->query);
+  free(request->body);
+  free(request);
+}
+
+bool request_set_line(struct request *request, const char *method, const char *path) {
+  request->method = strdup(method);
+  request->path = strdup(path);
+  return request->method && request->path;
+}
+
+static bool append_header(struct headers *headers, const char *name, const char *value) {
+  struct header *grown = realloc(headers->at, (headers->n + 1) * sizeof *grown);
+  if (!grown) return false;
+  headers->at = grown;
+  struct header header = {strdup(name), strdup(value)};
+  if (!header.name || !header.value) {
+    free(header.name);
+    free(header.value);
+    return false;
+  }
+  headers->at[headers->n++] = header;
+  return true;
+}
+
+/* Add ", VALUE" to `header`: RFC 9110, 5.2. */
+static bool join_header(struct header *header, const char *value) {
+  size_t before = strlen(header->value), len = strlen(value);
+  char *grown = realloc(header->value, before + len + 3);
+  if (!grown) return false;
+  header->value = grown;
+  memcpy(grown + before, ", ", 2);
+  memcpy(grown + before + 2, value, len + 1);
+  return true;
+}
+
+bool request_add_header(struct request *request, const char *name, const char *value) {
+  struct headers *headers = &request->headers;
+  for (size_t i = 0; i < headers->n; i++)
+    if (strcasecmp(headers->at[i].name, name) == 0)
+      return join_header(&headers->at[i], value);
+  if (!append_header(headers, name, value)) return false;
+  for (char *c = headers->at[headers->n - 1].name; *c != '\0'; c++)
+    if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
+  return true;
+}
+
+bool request_add_body(struct request *request, const char *bytes, size_t len) {
+  if (len > BODY_MAX - request->len) request->too_large = true;
+  if (request->too_large) return true;
+  char *grown = realloc(request->body, request->len + len);
+  if (!grown) return false;
+  memcpy(grown + request->len, bytes, len);
+  request->body = grown;
+  request->len += len;
+  return true;
+}
+
+/* ---- The work ---- */
+
+bool request_begin(struct request *request, cctx *ctx) {
+  pthread_mutex_lock(&lock);
+  bool may = stopping == NULL;
+  if (may) {
+    request->ctx = ctx;
+    request->begun = true;
+    unanswered++;
+    request->live_next = live;
+    request->live_link = &live;
+    if (live) live->live_link = &request->live_next;
+    live = request;
+  }
+  pthread_mutex_unlock(&lock);
+  if (!may) cctx_finish(ctx);
+  return may;
+}
+
+void request_finish(struct request *request) {
+  cctx *ctx = request->ctx;
+  pthread_mutex_lock(&lock);
+  *request->live_link = request->live_next;
+  if (request->live_next) request->live_next->live_link = request->live_link;
+  request->ctx = NULL;
+  pthread_mutex_unlock(&lock);
+  cctx_finish(ctx);
+  request->resume(request);
+}
+
+void request_stop_all(const char *message) {
+  pthread_mutex_lock(&lock);
+  stopping = message;
+  for (struct request *request = live; request; request = request->live_next)
+    cctx_cancel_at(request->ctx, message, "cctx serve", 0);
+  pthread_mutex_unlock(&lock);
+}
+
+bool request_wait_idle(int64_t deadline) {
+  pthread_mutex_lock(&lock);
+  while (unanswered > 0 && condition_wait(&changed, &lock, deadline)) continue;
+  bool idle = unanswered == 0;
+  pthread_mutex_unlock(&lock);
+  return idle;
+}
+
+/* ---- What is answered ---- */
+
+void request_answer(struct request *request, unsigned status, const char *body,
+                    size_t len) {
+  struct answer *answer = &request->answer;
+  char *copy = malloc(len ? len : 1);
+  free(answer->body);
+  answer->body = copy;
+  answer->len = copy ? len : 0;
+  answer->status = copy ? status : 500;
+  if (copy && len) memcpy(copy, body, len);
+}
+
+void request_answer_text(struct request *request, unsigned status, const char *text) {
+  free_headers(&request->answer.headers);
+  request_answer(request, status, text, strlen(text));
+}
+
+void request_answer_header(struct request *request, const char *name, const char *value) {
+  static const char *const framing[] = {"content-length", "transfer-encoding",
+                                        "connection"};
+  for (size_t i = 0; i < sizeof framing / sizeof *framing; i++)
+    if (strcasecmp(name, framing[i]) == 0) return;
+  if (!append_header(&request->answer.headers, name, value))
+    request_answer_text(request, 500, "out of memory\n");
+}
+
+void request_answer_stopped(struct request *request, int status) {
+  if (status == CCTX_EDEADLINE)
+    request_answer_text(request, 504, "context deadline exceeded\n");
+  else
+    request_answer_text(request, 503, "context canceled\n");
+}

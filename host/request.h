@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A request: what came, the context it is worked on under, and what is answered.
+ *
+ * It has one owner at a time. The I/O thread makes it, gives it to a worker with its
+ * context begun, and has it back when the worker has called request_finish.
+ */
+#ifndef HOST_REQUEST_H
+#define HOST_REQUEST_H
+
+#include <cctx.h>
+
+/* The longest body that is taken; anything longer is answered with 413. */
+enum { BODY_MAX = 1 << 20 };
+
+struct header {
+  char *name;
+  char *value;
+};
+
+struct headers {
+  struct header *at;
+  size_t n;
+};
+
+struct answer {
+  unsigned status; /* 0: none yet */
+  char *body;
+  size_t len;
+  struct headers headers;
+};
+
+struct request {
+  uint64_t number;        /* counts from 1, for the log */
+  int64_t arrived;        /* time of cctx_now() */
+  char trace[33];         /* the trace id, or "-" */
+  char *method;           /* NULL until the headers are read */
+  char *path;             /* decoded */
+  char *query;            /* as it was sent, "" if there was none */
+  bool is_cut;            /* a NUL in the path ends it for C: no route may match */
+  struct headers headers; /* names in lower case, each once */
+  char *body;
+  size_t len;
+  bool too_large;
+  size_t route; /* index of the route that answers it */
+  cctx *ctx;    /* owned, from request_begin to request_finish */
+  struct answer answer;
+  void (*resume)(struct request *request); /* gives it back to the I/O thread */
+  void *connection;                        /* of the I/O thread */
+  bool begun;
+  struct request *next;                   /* in a queue */
+  struct request *live_next, **live_link; /* between begin and finish */
+};
+
+/* ---- The I/O thread's side ---- */
+
+/* A request for `uri`, or NULL for lack of memory. */
+struct request *request_new(const char *uri);
+void request_free(struct request *request);
+
+/* Each of these: false for lack of memory. */
+bool request_set_line(struct request *request, const char *method, const char *path);
+bool request_add_header(struct request *request, const char *name, const char *value);
+bool request_add_body(struct request *request, const char *bytes, size_t len);
+
+/* Work may begin under `ctx`, which the request takes. false when the server is shutting
+ * down: then no worker may have it. */
+bool request_begin(struct request *request, cctx *ctx);
+
+/* ---- The worker's side ---- */
+
+/* What is answered; the last one holds. A copy of `body` is taken. */
+void request_answer(struct request *request, unsigned status, const char *body, size_t len);
+void request_answer_text(struct request *request, unsigned status, const char *text);
+
+/* A header of the answer; those that frame the message are left to the I/O thread. */
+void request_answer_header(struct request *request, const char *name, const char *value);
+
+/* The answer for work that its context has stopped: 504 for CCTX_EDEADLINE, else 503. */
+void request_answer_stopped(struct request *request, int status);
+
+/* The end of the work: cancel what is left of it, and give the request back. */
+void request_finish(struct request *request);
+
+/* ---- All of them ---- */
+
+/* Cancel the contexts of all that are begun, and let none begin any more. */
+void request_stop_all(const char *message);
+
+/* Wait until everything that was begun has been answered: false if `deadline` passes. */
+bool request_wait_idle(int64_t deadline);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of `cctx serve`. */
+#define _GNU_SOURCE 1
+#include "serve_options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int add_route(struct server *server, char *text) {
+  char *path, *file;
+  if (text[0] != '/' || !split_pair(text, &path, &file))
+    return complain("serve", "\"%s\" of --route is not of the form /path=file.", text);
+  enum language language = language_of(file);
+  if (language == LANGUAGE_NONE)
+    return complain("serve", "\"%s\" of --route %s ends neither in .lua nor in .py.", file,
+                    path);
+  if (!is_readable(file))
+    return complain("serve", "\"%s\" of --route %s cannot be read: %s.", file, path,
+                    strerror(errno));
+  for (size_t i = 0; i < server->routes_n; i++)
+    if (strcmp(server->routes[i].path, path) == 0)
+      return complain("serve", "--route %s is given twice.", path);
+  server->routes[server->routes_n++] = (struct route){path, file, language};
+  return 0;
+}
+
+static int read_workers(struct server *server, const char *text) {
+  char *end;
+  long n = strtol(text, &end, 10);
+  if (end == text || *end != '\0' || n < 1 || n > CREW_MAX)
+    return complain("serve", "\"%s\" of --workers is no number from 1 to %d.", text,
+                    CREW_MAX);
+  server->workers = (unsigned)n;
+  return 0;
+}
+
+static int read_option(struct serve_options *options, int answer, char **argv) {
+  struct server *server = &options->server;
+  switch (answer) {
+  case 'l': options->listen = optarg; return 0;
+  case 'r': return add_route(server, optarg);
+  case 'w': return read_workers(server, optarg);
+  case 'L': server->lua_paths.at[server->lua_paths.n++] = optarg; return 0;
+  case 'P': server->python_paths.at[server->python_paths.n++] = optarg; return 0;
+  case 't':
+    if (read_duration(optarg, &server->timeout_max)) return 0;
+    return complain_duration("serve", "--timeout-max", optarg);
+  default: return complain_option("serve", answer, argv);
+  }
+}
+
+static int read_all(struct serve_options *options, int argc, char **argv) {
+  static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
+                                        {"route", required_argument, NULL, 'r'},
+                                        {"workers", required_argument, NULL, 'w'},
+                                        {"timeout-max", required_argument, NULL, 't'},
+                                        {"lua-path", required_argument, NULL, 'L'},
+                                        {"python-path", required_argument, NULL, 'P'},
+                                        {NULL, 0, NULL, 0}};
+  int answer, status = 0;
+  opterr = 0;
+  while (status == 0 && (answer = getopt_long(argc, argv, "+:", known, NULL)) != -1)
+    status = read_option(options, answer, argv);
+  if (status == 0 && argv[optind])
+    status = complain("serve", "unexpected argument \"%s\": files are given by --route.",
+                      argv[optind]);
+  if (status == 0 && options->server.routes_n == 0)
+    status = complain("serve", "a --route /path=file is missing.");
+  return status;
+}
+
+int serve_options_read(struct serve_options *options, int argc, char **argv) {
+  struct server *server = &options->server;
+  size_t n = (size_t)argc; /* no list is longer than the command line */
+  *options =
+      (struct serve_options){.listen = "127.0.0.1:8080",
+                             .server = {.workers = 2, .timeout_max = 30 * CCTX_SECOND}};
+  server->routes = calloc(n, sizeof *server->routes);
+  server->lua_paths.at = calloc(n, sizeof *server->lua_paths.at);
+  server->python_paths.at = calloc(n, sizeof *server->python_paths.at);
+  if (!server->routes || !server->lua_paths.at || !server->python_paths.at)
+    return complain("serve", "out of memory.");
+  return read_all(options, argc, argv);
+}
+
+void serve_options_free(struct serve_options *options) {
+  free(options->server.routes);
+  free(options->server.lua_paths.at);
+  free(options->server.python_paths.at);
+}
