@@ -16,8 +16,8 @@
 #include "entries.h"
 #include "memory.h"
 
-static cctx background = {.deadline = CCTX_NEVER};
-static cctx todo = {.deadline = CCTX_NEVER};
+static cctx background = {.deadline = CCTX_NEVER, .due = CCTX_NEVER};
+static cctx todo = {.deadline = CCTX_NEVER, .due = CCTX_NEVER};
 static atomic_size_t alive;
 
 cctx *cctx_background(void) { return &background; }
@@ -40,8 +40,8 @@ cctx *cctx_ref(cctx *ctx) {
 /* Give one reference back. Returns the parent, whose reference is the caller's to give
  * back now, if that was the last one. */
 static cctx *release(cctx *ctx) {
+  cctx *parent = ctx->parent; /* read while ours is still a reference */
   size_t before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
-  cctx *parent = ctx->parent;
   assert(before > 0 && "cctx_unref: the context was given back already");
   if (before > 1) return NULL;
   if (ctx->bag) cctx__entries_drop(ctx->bag);
@@ -61,13 +61,14 @@ cctx *cctx__node_new(cctx *parent, size_t room) {
   if (ctx == NULL) return NULL;
   memset(ctx, 0, sizeof *ctx);
   atomic_init(&ctx->refs, 1);
-  ctx->deadline = CCTX_NEVER;
+  ctx->deadline = ctx->due = CCTX_NEVER;
   if (parent) {
     ctx->parent = cctx_ref(parent);
     ctx->stopper = parent->stopper;
     ctx->values = parent->values;
     ctx->metadata = parent->metadata;
     ctx->deadline = parent->deadline;
+    ctx->due = parent->due;
   }
   atomic_fetch_add(&alive, 1);
   return ctx;

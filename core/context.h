@@ -25,6 +25,7 @@ struct cctx {
   const cctx *values;   /* nearest node with a bag, here or above; NULL: none */
   const cctx *metadata; /* nearest node with pairs, here or above; NULL: none */
   int64_t deadline;     /* the earliest on the path to the root */
+  int64_t due; /* the deadline that ends it; not that of a node that was born done */
 };
 
 /* Room of a part of a node, so that the next one is aligned. */

@@ -103,6 +103,13 @@ int cctx_attach(cctx *ctx, cctx_token *token) {
   return cctx_attach_tagged(ctx, NULL, token);
 }
 
+int cctx_attach_background(cctx_token *token) {
+  struct cctx_sight sight;
+  cctx__look(&sight);
+  *token = (cctx_token){NULL, 0};
+  return attach_stack(cctx_background(), NULL, &sight, token);
+}
+
 static int leave_variable(struct scope *scope) {
   struct cctx_sight sight;
   const struct cctx_interpreter *hook = cctx__look(&sight);

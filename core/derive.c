@@ -27,23 +27,25 @@ cctx *cctx_with_cancel(cctx *parent) {
   return ctx;
 }
 
-/* Every value visible from `ctx`, once, in memory to be freed; `*n` gets their number.
- * NULL for lack of memory, or with no value at all. */
-static struct cctx_entry *visible_entries(const cctx *ctx, size_t *n) {
+/* Every value visible from `ctx`, once: `*n` of them, in memory to be freed (NULL for none).
+ * False for lack of memory. */
+static bool visible_entries(const cctx *ctx, struct entry **out, size_t *n) {
   size_t total = 0;
-  struct cctx_entry *all;
+  struct entry *all;
   *n = 0;
+  *out = NULL;
   for (const cctx *at = ctx->values; at; at = at->parent ? at->parent->values : NULL)
     total += at->bag->n;
-  all = total ? cctx__alloc(total * sizeof *all) : NULL;
-  if (all == NULL) return NULL;
+  if (total == 0) return true;
+  *out = all = cctx__alloc(total * sizeof *all);
+  if (all == NULL) return false;
   for (const cctx *at = ctx->values; at; at = at->parent ? at->parent->values : NULL)
     for (size_t i = at->bag->n; i-- > 0;) {
       size_t seen = 0;
-      while (seen < *n && all[seen].key != at->bag->at[i].key) seen++;
+      while (seen < *n && all[seen].id != at->bag->at[i].id) seen++;
       if (seen == *n) all[(*n)++] = at->bag->at[i];
     }
-  return all;
+  return true;
 }
 
 /* Bytes for the copies of `n` values, the metadata and, if it is kept, the deadline. */
@@ -51,12 +53,14 @@ struct detached_size {
   size_t bag, pairs, stop;
 };
 
-static bool measure_detached(const cctx *parent, const struct cctx_entry *values, size_t n,
+static bool measure_detached(const cctx *parent, const struct entry *values, size_t n,
                              unsigned flags, struct detached_size *out) {
   size_t bad;
   memset(out, 0, sizeof *out);
   if (n) {
-    out->bag = cctx__entries_size(values, n);
+    out->bag = cctx__entries_size(n);
+    for (size_t i = 0; i < n; i++)
+      out->bag = cctx__entries_size_with(out->bag, &values[i].value);
     if (out->bag == 0) return false;
   }
   if (parent->metadata) {
@@ -69,13 +73,15 @@ static bool measure_detached(const cctx *parent, const struct cctx_entry *values
   return true;
 }
 
-static void fill_detached(cctx *ctx, const cctx *parent, const struct cctx_entry *values,
+static void fill_detached(cctx *ctx, const cctx *parent, const struct entry *values,
                           size_t n, const struct detached_size *size) {
   char *room = cctx__room(ctx);
   if (size->bag) {
     ctx->bag = (struct entries *)(void *)room;
     ctx->values = ctx;
-    cctx__entries_init(ctx->bag, values, n);
+    cctx__entries_begin(ctx->bag, n);
+    for (size_t i = 0; i < n; i++)
+      cctx__entries_add(ctx->bag, values[i].key, values[i].id, &values[i].value);
     room += CCTX__ALIGN(size->bag);
   }
   if (size->pairs) {
@@ -87,18 +93,18 @@ static void fill_detached(cctx *ctx, const cctx *parent, const struct cctx_entry
   }
   if (size->stop) {
     cctx__stop_init(ctx, (struct stop *)(void *)room, parent->deadline, false);
-    ctx->stop->owner = cctx__deadline_owner(parent)->stop->owner;
+    if (parent->due == parent->deadline) /* else nobody's deadline ended it */
+      ctx->stop->owner = cctx__deadline_owner(parent)->stop->owner;
   }
 }
 
 cctx *cctx_detached(cctx *parent, unsigned flags) {
   struct detached_size size;
-  struct cctx_entry *values;
+  struct entry *values;
   cctx *ctx = NULL;
   size_t n;
   assert(parent != NULL && "cctx_detached: no parent");
-  values = visible_entries(parent, &n);
-  if (values == NULL && parent->values != NULL) return NULL;
+  if (!visible_entries(parent, &values, &n)) return NULL;
   if (measure_detached(parent, values, n, flags, &size))
     ctx = cctx__node_new(NULL, CCTX__ALIGN(size.bag) + CCTX__ALIGN(size.pairs) + size.stop);
   if (ctx) fill_detached(ctx, parent, values, n, &size);

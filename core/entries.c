@@ -2,40 +2,38 @@
 /* A bag of keys with their values, in one piece of memory. */
 #include "entries.h"
 
-#include <assert.h>
 #include <string.h>
 
-#include "key.h"
+/* Sizes are kept below this, so that sums of a few of them do not overflow. */
+#define LIMIT (SIZE_MAX / 4)
 
-size_t cctx__entries_size(const struct cctx_entry *from, size_t n) {
-  size_t size = sizeof(struct entries);
-  if (n > (SIZE_MAX / 4) / sizeof *from) return 0;
-  size += n * sizeof *from;
-  for (size_t i = 0; i < n; i++) {
-    if (from[i].value.type != CCTX_STRING) continue;
-    if (from[i].value.as.s.len >= SIZE_MAX / 4 - size) return 0;
-    size += from[i].value.as.s.len + 1;
-  }
-  return size;
+size_t cctx__entries_size(size_t n) {
+  if (n > LIMIT / sizeof(struct entry)) return 0;
+  return sizeof(struct entries) + n * sizeof(struct entry);
 }
 
-void cctx__entries_init(struct entries *bag, const struct cctx_entry *from, size_t n) {
-  char *text = (char *)&bag->at[n];
-  bag->n = n;
-  for (size_t i = 0; i < n; i++) {
-    cctx_variant *value = &bag->at[i].value;
-    assert(from[i].key != NULL && "a value needs a key");
-    bag->at[i] = from[i];
-    cctx__key_id(from[i].key);
-    if (value->type == CCTX_STRING) {
-      size_t len = value->as.s.len;
-      if (len) memcpy(text, value->as.s.bytes, len);
-      text[len] = '\0'; /* beyond its length: a convenience for readers in C */
-      value->as.s.bytes = text;
-      text += len + 1;
-    } else if (value->type == CCTX_POINTER && value->as.p.retain) {
-      value->as.p.retain(value->as.p.ptr);
-    }
+size_t cctx__entries_size_with(size_t size, const cctx_variant *value) {
+  if (size == 0 || value->type != CCTX_STRING) return size;
+  return value->as.s.len < LIMIT - size ? size + value->as.s.len + 1 : 0;
+}
+
+void cctx__entries_begin(struct entries *bag, size_t n) {
+  bag->n = 0;
+  bag->text = (char *)&bag->at[n];
+}
+
+void cctx__entries_add(struct entries *bag, cctx_key *key, uint32_t id,
+                       const cctx_variant *value) {
+  struct entry *entry = &bag->at[bag->n++];
+  *entry = (struct entry){key, id, *value};
+  if (value->type == CCTX_STRING) {
+    size_t len = value->as.s.len;
+    if (len) memcpy(bag->text, value->as.s.bytes, len);
+    bag->text[len] = '\0'; /* beyond its length: a convenience for readers in C */
+    entry->value.as.s.bytes = bag->text;
+    bag->text += len + 1;
+  } else if (value->type == CCTX_POINTER && value->as.p.retain) {
+    value->as.p.retain(value->as.p.ptr);
   }
 }
 
@@ -47,8 +45,8 @@ void cctx__entries_drop(struct entries *bag) {
   }
 }
 
-const cctx_variant *cctx__entries_find(const struct entries *bag, const cctx_key *key) {
+const cctx_variant *cctx__entries_find(const struct entries *bag, uint32_t id) {
   for (size_t i = bag->n; i-- > 0;)
-    if (bag->at[i].key == key) return &bag->at[i].value;
+    if (bag->at[i].id == id) return &bag->at[i].value;
   return NULL;
 }

@@ -5,23 +5,36 @@
 
 #include <cctx/value.h>
 
-/* Lives in memory of its owner, with the bytes of its strings behind it. Immutable from
- * init to drop. */
-struct entries {
-  size_t n;
-  struct cctx_entry at[];
+/* Compared by the id: the key itself may be gone with the plugin that it was in. */
+struct entry {
+  cctx_key *key;
+  uint32_t id;
+  cctx_variant value;
 };
 
-/* Bytes that a bag of these needs; 0 if that does not fit in a size_t. */
-size_t cctx__entries_size(const struct cctx_entry *from, size_t n);
+/* Lives in memory of its owner, with the bytes of its strings behind it. Immutable when it is
+ * full, until drop. */
+struct entries {
+  size_t n;
+  char *text; /* where the next string goes, while it is filled */
+  struct entry at[];
+};
 
-/* Fill `bag`: copies strings, retains pointers, cannot fail. Runs retain hooks. */
-void cctx__entries_init(struct entries *bag, const struct cctx_entry *from, size_t n);
+/* Bytes for a bag of `n` entries, to which the size of each string is added; 0 if that
+ * does not fit in a size_t, now or before. */
+size_t cctx__entries_size(size_t n);
+size_t cctx__entries_size_with(size_t size, const cctx_variant *value);
+
+/* Fill `bag`, which has room for `n`: copies strings, retains pointers, cannot fail. Runs retain
+ * hooks. */
+void cctx__entries_begin(struct entries *bag, size_t n);
+void cctx__entries_add(struct entries *bag, cctx_key *key, uint32_t id,
+                       const cctx_variant *value);
 
 /* Runs the release hooks. The memory is its owner's. */
 void cctx__entries_drop(struct entries *bag);
 
-/* The value of `key`, of several the last; NULL if there is none. */
-const cctx_variant *cctx__entries_find(const struct entries *bag, const cctx_key *key);
+/* The value of the key with `id`, of several the last; NULL if there is none. */
+const cctx_variant *cctx__entries_find(const struct entries *bag, uint32_t id);
 
 #endif

@@ -32,26 +32,57 @@ static const struct cctx_metadata_pair *find_before(const struct pairs *old,
   return old ? cctx__pairs_find(old, name) : NULL;
 }
 
+/* More pairs in one call than this are over the budget however often names repeat: it bounds the
+ * time that a call can take. */
+#define CALL_MAX ((size_t)4 * CCTX_METADATA_PAIRS_MAX)
+
+/* What a table would hold. */
+struct total {
+  size_t count, bytes;
+};
+
+static bool is_over(const struct total *total) {
+  return total->count > CCTX_METADATA_PAIRS_MAX || total->bytes > CCTX_METADATA_BYTES_MAX;
+}
+
+static int check_pair(const struct pairs *old, const struct cctx_metadata_pair *more,
+                      size_t i, struct total *total) {
+  size_t len = name_length(more[i].name);
+  const struct cctx_metadata_pair *before;
+  if (len == 0 || cctx_metadata_scope_word((int)more[i].scope) == NULL) return CCTX_EINVAL;
+  if (more[i].len > CCTX_METADATA_BYTES_MAX) return CCTX_ETOOBIG;
+  before = find_before(old, more, i, more[i].name);
+  if (before) {
+    total->bytes -= before->len;
+  } else {
+    total->count++;
+    total->bytes += len;
+  }
+  total->bytes += more[i].len;
+  return CCTX_OK;
+}
+
+/* The budget holds for the result: a value that a later pair replaces does not count. */
 int cctx__pairs_check(const struct pairs *old, const struct cctx_metadata_pair *more,
                       size_t n, size_t *size, size_t *bad) {
-  size_t count = old ? old->n : 0, bytes = old ? old->bytes : 0;
+  struct total total = {old ? old->n : 0, old ? old->bytes : 0};
+  size_t first_over = n;
   for (size_t i = 0; i < n; i++) {
-    size_t len = name_length(more[i].name);
-    const struct cctx_metadata_pair *before;
-    *bad = i;
-    if (len == 0 || cctx_metadata_scope_word((int)more[i].scope) == NULL)
-      return CCTX_EINVAL;
-    if (more[i].len > CCTX_METADATA_BYTES_MAX) return CCTX_ETOOBIG;
-    before = find_before(old, more, i, more[i].name);
-    if (before)
-      bytes -= before->len;
-    else
-      count++, bytes += len;
-    bytes += more[i].len;
-    if (count > CCTX_METADATA_PAIRS_MAX || bytes > CCTX_METADATA_BYTES_MAX)
-      return CCTX_ETOOBIG;
+    int status = i < CALL_MAX ? check_pair(old, more, i, &total) : CCTX_ETOOBIG;
+    if (status != CCTX_OK) {
+      *bad = i;
+      return status;
+    }
+    if (!is_over(&total))
+      first_over = n;
+    else if (first_over == n)
+      first_over = i;
   }
-  *size = sizeof(struct pairs) + count * (sizeof *more + 2) + bytes;
+  if (first_over < n) {
+    *bad = first_over;
+    return CCTX_ETOOBIG;
+  }
+  *size = sizeof(struct pairs) + total.count * (sizeof *more + 2) + total.bytes;
   return CCTX_OK;
 }
 

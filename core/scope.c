@@ -24,31 +24,43 @@ static struct scope *pool;
 static _Thread_local struct stack *this_stack;
 static pthread_key_t at_exit;
 
-static void unlink_top(struct stack *stack) {
-  struct scope *scope = stack->top;
-  cctx *ctx = scope->ctx;
-  stack->top = scope->below;
-  cctx__scope_free(scope);
-  cctx_unref(ctx);
-}
-
-/* End what nobody has ended yet: the scope's token is stale from here on. */
-static void retire(struct scope *scope) {
+/* End all from `top` down to `rest`: their tokens are stale from here on. */
+static void retire(struct scope *top, const struct scope *rest) {
   cctx__lock();
-  scope->generation++;
+  for (; top != rest; top = top->below) top->generation++;
   cctx__unlock();
 }
 
-static void drop_left(struct stack *stack) {
-  while (stack->top && atomic_load(&stack->top->left)) unlink_top(stack);
+/* Take everything above `rest` off `stack`, and free it. Giving contexts back may run code that
+ * attaches and detaches here: so before that the stack is what it will be, and every scope
+ * that goes has ended. */
+static void cut(struct stack *stack, struct scope *rest) {
+  struct scope *at = stack->top;
+  retire(at, rest);
+  stack->top = rest;
+  while (at != rest) {
+    struct scope *below = at->below;
+    cctx *ctx = at->ctx;
+    cctx__scope_free(at);
+    cctx_unref(ctx);
+    at = below;
+  }
 }
+
+/* What is below the lowest scope that was left elsewhere: that one ended, and whatever was
+ * attached inside it. */
+static struct scope *below_left(const struct stack *stack) {
+  struct scope *result = stack->top;
+  for (struct scope *at = stack->top; at; at = at->below)
+    if (atomic_load(&at->left)) result = at->below;
+  return result;
+}
+
+static void drop_left(struct stack *stack) { cut(stack, below_left(stack)); }
 
 static void drop_stack(void *memory) {
   struct stack *stack = memory;
-  while (stack->top) {
-    if (!atomic_load(&stack->top->left)) retire(stack->top);
-    unlink_top(stack);
-  }
+  while (stack->top) cut(stack, NULL); /* again for what a release hook did not leave */
   this_stack = NULL;
   cctx__free(stack);
 }
@@ -152,11 +164,7 @@ enum scope_kind cctx__scope_kind(const cctx_token *token) {
 }
 
 void cctx__scope_pop(struct stack *stack, struct scope *scope) {
-  while (stack->top != scope) {
-    if (!atomic_load(&stack->top->left)) retire(stack->top);
-    unlink_top(stack);
-  }
-  unlink_top(stack);
+  cut(stack, scope->below);
   drop_left(stack);
 }
 
@@ -178,7 +186,5 @@ void cctx__scope_free(struct scope *scope) {
 }
 
 struct scope *cctx__scope_top(const struct stack *stack) {
-  struct scope *top = stack ? stack->top : NULL;
-  while (top && atomic_load(&top->left)) top = top->below;
-  return top;
+  return stack ? below_left(stack) : NULL;
 }

@@ -62,7 +62,7 @@ void cctx__scope_unlink(struct stack *stack, struct scope *scope);
 /* Give the memory of a scope that is on no stack back to the pool. */
 void cctx__scope_free(struct scope *scope);
 
-/* The highest scope of `stack` (or NULL) that was not left elsewhere; frees none. */
+/* The highest scope of `stack` (or NULL) that has not ended elsewhere; frees none. */
 struct scope *cctx__scope_top(const struct stack *stack);
 
 #endif

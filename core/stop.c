@@ -9,6 +9,9 @@
  *   none, t is now. If N's deadline (already the minimum of its path) is at or before t, N
  *   ended at its deadline. Else N ended with A, if there is an A. Else it is live.
  *
+ * A node that is made with a deadline in the past, below a parent that is done, ended with its
+ * parent: the deadline is what it reports, and does not count here (`due`).
+ *
  * Why the nearest: cancel(X) does nothing to an X that is done, so when a flag is set nothing
  * above it was set yet: of all flags above N the nearest is the oldest.
  * Why it never changes: flags are set, with the time, under the lock, in which every verdict
@@ -29,8 +32,9 @@ static void copy_head(char *to, size_t room, const char *text) {
   size_t len = strlen(text);
   if (len >= room) {
     len = room - 1;
-    /* Not in the middle of a UTF-8 character. */
-    while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80) len--;
+    /* Not in the middle of a UTF-8 character, which is 4 bytes at most. */
+    for (int i = 0; i < 3 && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80; i++)
+      len--;
   }
   memcpy(to, text, len);
   to[len] = '\0';
@@ -55,12 +59,16 @@ void cctx__culprit_set(struct culprit *to, const char *message, const char *file
 
 void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelable) {
   memset(stop, 0, sizeof *stop);
-  stop->limit = limit;
+  /* Only a deadline that has passed can be before what ended the parent. */
+  bool is_born_done = ctx->parent && limit != CCTX_NEVER && limit <= cctx_now() &&
+                      cctx_err(ctx->parent) != CCTX_OK;
+  stop->limit = is_born_done ? CCTX_NEVER : limit;
   stop->cancelable = cancelable;
   atomic_init(&stop->canceled, false);
   ctx->stop = stop;
   ctx->stopper = ctx;
   if (limit < ctx->deadline) ctx->deadline = limit;
+  if (stop->limit < ctx->due) ctx->due = stop->limit;
 }
 
 static bool is_canceled(const cctx *stopper) {
@@ -79,7 +87,8 @@ static const cctx *nearest_canceled(const cctx *ctx) {
 
 const cctx *cctx__deadline_owner(const cctx *ctx) {
   const cctx *at = ctx->stopper;
-  while (at->stop->limit != ctx->deadline) at = next_stopper(at);
+  if (ctx->due == CCTX_NEVER) return NULL;
+  while (at->stop->limit != ctx->due) at = next_stopper(at);
   return at;
 }
 
@@ -89,11 +98,11 @@ struct verdict {
   const cctx *by;
 };
 
-/* Under the lock. */
-static struct verdict judge(const cctx *ctx) {
+/* Under the lock, in which `now` was read. */
+static struct verdict judge(const cctx *ctx, int64_t now) {
   const cctx *canceled = nearest_canceled(ctx);
-  int64_t until = canceled ? canceled->stop->time : cctx_now();
-  if (ctx->deadline != CCTX_NEVER && ctx->deadline <= until)
+  int64_t until = canceled ? canceled->stop->time : now;
+  if (ctx->due != CCTX_NEVER && ctx->due <= until)
     return (struct verdict){CCTX_EDEADLINE, cctx__deadline_owner(ctx)};
   if (canceled) return (struct verdict){CCTX_ECANCELED, canceled};
   return (struct verdict){CCTX_OK, NULL};
@@ -102,10 +111,10 @@ static struct verdict judge(const cctx *ctx) {
 static struct verdict ask(const cctx *ctx) {
   struct verdict verdict = {CCTX_OK, NULL};
   if (ctx->stopper == NULL) return verdict;
-  if (ctx->deadline == CCTX_NEVER || cctx_now() < ctx->deadline)
+  if (ctx->due == CCTX_NEVER || cctx_now() < ctx->due)
     if (nearest_canceled(ctx) == NULL) return verdict;
   cctx__lock();
-  verdict = judge(ctx);
+  verdict = judge(ctx, cctx_now());
   cctx__unlock();
   return verdict;
 }
@@ -129,18 +138,20 @@ int cctx_cause(const cctx *ctx, struct cctx_cause *out) {
   out->message = *who->message ? who->message : cctx_status_message(verdict.status);
   out->file = who->file;
   out->line = who->line;
-  out->time = verdict.status == CCTX_ECANCELED ? stop->time : ctx->deadline;
+  out->time = verdict.status == CCTX_ECANCELED ? stop->time : ctx->due;
   return verdict.status;
 }
 
 int cctx_cancel_at(cctx *ctx, const char *message, const char *file, int line) {
+  int64_t now;
   bool first;
   assert(ctx != NULL && "cctx_cancel: no context");
   if (ctx->stop == NULL || !ctx->stop->cancelable) return CCTX_EINVAL;
   cctx__lock();
-  first = judge(ctx).status == CCTX_OK;
+  now = cctx_now(); /* one look: a deadline between two would make the verdict lie */
+  first = judge(ctx, now).status == CCTX_OK;
   if (first) {
-    ctx->stop->time = cctx_now();
+    ctx->stop->time = now;
     cctx__culprit_set(&ctx->stop->culprit, message, file, line);
     atomic_store_explicit(&ctx->stop->canceled, true, memory_order_release);
   }
@@ -164,6 +175,7 @@ int64_t cctx_remaining(const cctx *ctx) {
   assert(ctx != NULL && "cctx_remaining: no context");
   if (ctx->deadline == CCTX_NEVER) return CCTX_NEVER;
   now = cctx_now();
+  if (now < 0 && ctx->deadline > CCTX_NEVER + now) return CCTX_NEVER;
   return ctx->deadline > now ? ctx->deadline - now : 0;
 }
 

@@ -14,7 +14,7 @@ struct culprit {
 
 /* The part of a node that can stop by itself. */
 struct stop {
-  int64_t limit;          /* the deadline set at this node; CCTX_NEVER: none */
+  int64_t limit;          /* the deadline that this node adds; CCTX_NEVER: none */
   struct culprit owner;   /* who set it */
   bool cancelable;        /* by cctx_cancel: whoever made the node may stop it */
   atomic_bool canceled;   /* false to true once, under the lock; the rest before it */
@@ -22,11 +22,11 @@ struct stop {
   struct culprit culprit; /* who canceled */
 };
 
-/* Make `ctx`, which nobody else has seen, stop at `limit`. `stop` is memory of its own. */
+/* Make `ctx`, which nobody else has seen, stop at `limit`. `stop` is memory of its own. If its
+ * parent is done, so is `ctx`, and for the parent's reason, however early `limit` is. */
 void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelable);
 
-/* The node that set the deadline which holds for `ctx`, which has one; of equal ones the
- * nearest. */
+/* The node that set the deadline which ends `ctx`, of equal ones the nearest; NULL: none. */
 const cctx *cctx__deadline_owner(const cctx *ctx);
 
 /* Copy the texts, cut to their room. `message` and `file` may be NULL. */

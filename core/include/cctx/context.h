@@ -40,7 +40,7 @@ CCTX_MUST_USE CCTX_API cctx *cctx_with_cancel(cctx *parent);
 /** A child that stops at `deadline` (absolute, ns) at the latest, and that cctx_cancel
  *  can stop before. A deadline later than the parent's is cut to the parent's; one
  *  that has passed gives a context that is done, not an error. `message` (or NULL)
- *  is copied, cut to CCTX_MESSAGE_MAX bytes, and `file`:`line` tell the place that set
+ *  is copied, cut to its room (CCTX_MESSAGE_MAX), and `file`:`line` tell the place that set
  *  the deadline; both become the cause when it passes. The macros below fill them in. */
 CCTX_MUST_USE CCTX_API cctx *cctx_with_deadline_at(cctx *parent, int64_t deadline,
                                                    const char *message, const char *file,
@@ -119,7 +119,8 @@ CCTX_API int64_t cctx_deadline(const cctx *ctx);
 /** Time left until the deadline, in ns: CCTX_NEVER without one, 0 once it has passed. */
 CCTX_API int64_t cctx_remaining(const cctx *ctx);
 
-/** Whether `ctx` can ever be done: false for the roots and for what is detached. */
+/** Whether `ctx` can ever be done: false for the roots, and for what is detached from
+ *  cancellation and deadline. */
 CCTX_API bool cctx_can_be_done(const cctx *ctx);
 
 /** How many contexts are alive in this process, the two roots not counted: for leak

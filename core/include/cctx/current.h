@@ -46,7 +46,8 @@ CCTX_MUST_USE CCTX_API int cctx_attach(cctx *ctx, cctx_token *token);
 
 /** Put back what was current at attach, and end whatever was attached inside and not
  *  left. A token whose scope has ended does nothing and returns CCTX_ESTALE. Allowed on any
- *  thread: a scope that cannot be reached from here is marked, and every reader skips it. */
+ *  thread: a scope that cannot be reached from here is marked, every reader skips it and what
+ *  is inside it, and its thread gives the context back when it next attaches or detaches. */
 CCTX_API int cctx_detach(cctx_token *token);
 
 /** How many detaches found their scope ended already, in this process: each is a

@@ -72,6 +72,10 @@ CCTX_API void cctx_interpreter_unhook(const struct cctx_interpreter *hook);
 CCTX_MUST_USE CCTX_API int cctx_attach_tagged(cctx *ctx, const void *tag,
                                               cctx_token *token);
 
+/** Make background current whatever the interpreter's variable says, by a scope on the stack: for
+ *  what works for nobody, such as finalizers and release hooks. As cctx_attach. */
+CCTX_MUST_USE CCTX_API int cctx_attach_background(cctx_token *token);
+
 /** The tag of the scope that gives the current answer; NULL if it has none, or if the
  *  answer is background because nothing is known. */
 CCTX_API const void *cctx_current_tag(void);
