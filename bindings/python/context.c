@@ -90,11 +90,12 @@ static PyObject *derive_deadline(PyObject *self, int64_t deadline, const char *m
 
 static PyObject *context_with_deadline(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"deadline", "message", NULL};
-  const char *message = NULL;
-  PyObject *seconds;
+  const char *message;
+  PyObject *seconds, *text = NULL;
   int64_t deadline;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|z:with_deadline", names, &seconds,
-                                   &message) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:with_deadline", names, &seconds,
+                                   &text) ||
+      cctx__py_message(text, &message) < 0 ||
       cctx__py_to_timeout(seconds, "deadline", &deadline) < 0)
     return NULL;
   return derive_deadline(self, deadline, message);
@@ -102,11 +103,12 @@ static PyObject *context_with_deadline(PyObject *self, PyObject *args, PyObject 
 
 static PyObject *context_with_timeout(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"timeout", "message", NULL};
-  const char *message = NULL;
-  PyObject *seconds;
+  const char *message;
+  PyObject *seconds, *text = NULL;
   int64_t timeout;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|z:with_timeout", names, &seconds,
-                                   &message) ||
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:with_timeout", names, &seconds,
+                                   &text) ||
+      cctx__py_message(text, &message) < 0 ||
       cctx__py_to_timeout(seconds, "timeout", &timeout) < 0)
     return NULL;
   return derive_deadline(self, cctx_deadline_after(timeout), message);
@@ -123,9 +125,12 @@ static PyObject *context_detached(PyObject *self, PyObject *args, PyObject *kwar
 
 static PyObject *context_cancel(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"message", NULL};
-  const char *message = NULL, *file;
+  const char *message, *file;
+  PyObject *text = NULL;
   int line, first;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|z:cancel", names, &message)) return NULL;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O:cancel", names, &text) ||
+      cctx__py_message(text, &message) < 0)
+    return NULL;
   cctx__py_place(&file, &line);
   first = cctx_cancel_at(get(self), message, file, line);
   if (first >= 0) return PyBool_FromLong(first);
@@ -149,42 +154,46 @@ static PyObject *context_run(PyObject *self, PyObject *args, PyObject *kwargs) {
   return result;
 }
 
+#define METHOD(name, function, flags, signature, text)                                     \
+  { name, CCTX__PY_METHOD(function), flags, CCTX__PY_DOC(name, signature, text) }
+
 static PyMethodDef context_methods[] = {
-#define XX(name, doc) {#name, cctx__py_context_##name, METH_NOARGS, PyDoc_STR(doc)},
+#define XX(name, text)                                                                     \
+  METHOD(#name, cctx__py_context_##name, METH_NOARGS, "($self, /)", text),
     CCTX__PY_READERS(XX)
 #undef XX
-#define XX(name, doc)                                                                      \
-  {#name, CCTX__PY_METHOD(cctx__py_context_##name), METH_VARARGS | METH_KEYWORDS,          \
-   PyDoc_STR(doc)},
+#define XX(name, first, text)                                                              \
+  METHOD(#name, cctx__py_context_##name, METH_VARARGS | METH_KEYWORDS,                     \
+         "($self, /, " first ", default=None)", text),
         CCTX__PY_LOOKUPS(XX)
 #undef XX
-            {"with_value", cctx__py_with_value, METH_VARARGS,
-             PyDoc_STR("with_value(key, value)\n--\n\n"
-                       "A child in which the key of this name has this value.")},
-    {"with_values", cctx__py_with_values, METH_O,
-     PyDoc_STR("with_values(mapping)\n--\n\nA child with all values of a mapping.")},
-    {"with_metadata", CCTX__PY_METHOD(cctx__py_with_metadata), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR(
-         "with_metadata(name, value=None, scope='request')\n--\n\n"
-         "A child with one more pair, or with the pairs of a mapping. scope is 'hop',\n"
-         "'request' or 'upstream'.")},
-    {"with_cancel", context_with_cancel, METH_NOARGS,
-     PyDoc_STR("with_cancel()\n--\n\nA child that cancel() can stop.")},
-    {"with_deadline", CCTX__PY_METHOD(context_with_deadline), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("with_deadline(deadline, message=None)\n--\n\n"
-               "A child that stops at deadline (seconds of time.monotonic()).")},
-    {"with_timeout", CCTX__PY_METHOD(context_with_timeout), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("with_timeout(timeout, message=None)\n--\n\n"
-               "A child that stops after timeout seconds; None means no limit.")},
-    {"detached", CCTX__PY_METHOD(context_detached), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("detached(keep_deadline=False)\n--\n\n"
-               "The same values and metadata, without cancellation and deadline.")},
-    {"cancel", CCTX__PY_METHOD(context_cancel), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("cancel(message=None)\n--\n\n"
-               "Stop this context and all below it. True if this call was the first.")},
-    {"run", CCTX__PY_METHOD(context_run), METH_VARARGS | METH_KEYWORDS,
-     PyDoc_STR("run(callable, /, *args, **kwargs)\n--\n\n"
-               "Call with this context current, on any thread.")},
+            METHOD("with_value", cctx__py_with_value, METH_VARARGS,
+                   "($self, key, value, /)",
+                   "A child in which the key of this name has this value."),
+    METHOD("with_values", cctx__py_with_values, METH_O, "($self, values, /)",
+           "A child with all values of a mapping."),
+    METHOD("with_metadata", cctx__py_with_metadata, METH_VARARGS | METH_KEYWORDS,
+           "($self, /, name, value=None, scope='request')",
+           "A child with one more pair, or with the pairs of a mapping. scope is 'hop',\n"
+           "'request' or 'upstream'."),
+    METHOD("with_cancel", context_with_cancel, METH_NOARGS, "($self, /)",
+           "A child that cancel() can stop."),
+    METHOD(
+        "with_deadline", context_with_deadline, METH_VARARGS | METH_KEYWORDS,
+        "($self, /, deadline, message=None)",
+        "A child that stops at deadline (seconds of time.monotonic()); None means never."),
+    METHOD("with_timeout", context_with_timeout, METH_VARARGS | METH_KEYWORDS,
+           "($self, /, timeout, message=None)",
+           "A child that stops after timeout seconds; None means no limit."),
+    METHOD("detached", context_detached, METH_VARARGS | METH_KEYWORDS,
+           "($self, /, keep_deadline=False)",
+           "The same values and metadata, without cancellation and deadline."),
+    METHOD("cancel", context_cancel, METH_VARARGS | METH_KEYWORDS,
+           "($self, /, message=None)",
+           "Stop this context and all below it. True if this call was the first."),
+    METHOD("run", context_run, METH_VARARGS | METH_KEYWORDS,
+           "($self, callable, /, *args, **kwargs)",
+           "Call with this context current, on any thread."),
     {"__reduce_ex__", context_reduce, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

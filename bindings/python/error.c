@@ -2,22 +2,35 @@
 /* Causes and exceptions: why a context is done, as Python says it. */
 #include "home.h"
 
-static PyStructSequence_Field cause_fields[] = {
-    {"status", "'canceled' or 'deadline_exceeded'"},
-    {"message", "what the canceler, or the deadline's owner, said"},
-    {"file", "where, or '' if not known"},
-    {"line", "where, or 0 if not known"},
-    {"time", "when, in seconds of time.monotonic()"},
-    {NULL, NULL},
-};
-
-static PyStructSequence_Desc cause_desc = {
-    "cctx.Cause", "Why a context is done, and who stopped it.", cause_fields, 5};
+/* A named tuple, as Python code would make it. */
+static PyObject *new_cause_type(void) {
+  PyObject *collections = PyImport_ImportModule("collections");
+  PyObject *make = collections ? PyObject_GetAttrString(collections, "namedtuple") : NULL;
+  PyObject *args = Py_BuildValue("(ss)", "Cause", "status message file line time");
+  PyObject *kwargs = Py_BuildValue("{ss}", "module", "cctx");
+  PyObject *type = make && args && kwargs ? PyObject_Call(make, args, kwargs) : NULL;
+  PyObject *doc =
+      type ? PyUnicode_FromString("Why a context is done: status is 'canceled' or "
+                                  "'deadline_exceeded'; message, file and line\n"
+                                  "say who stopped it, time says when (seconds of "
+                                  "time.monotonic()).")
+           : NULL;
+  if (doc == NULL || PyObject_SetAttrString(type, "__doc__", doc) < 0) Py_CLEAR(type);
+  Py_XDECREF(doc);
+  Py_XDECREF(kwargs);
+  Py_XDECREF(args);
+  Py_XDECREF(make);
+  Py_XDECREF(collections);
+  return type;
+}
 
 static PyObject *new_exception(PyObject *module, const char *name, const char *doc,
                                PyObject *bases) {
-  PyObject *exception = PyErr_NewExceptionWithDoc(name, doc, bases, NULL);
+  PyObject *members = Py_BuildValue("{sO}", "cause", Py_None); /* until check sets it */
+  PyObject *exception =
+      members ? PyErr_NewExceptionWithDoc(name, doc, bases, members) : NULL;
   const char *attribute = name + sizeof "cctx." - 1;
+  Py_XDECREF(members);
   if (exception == NULL) return NULL;
   if (PyObject_SetAttrString(module, attribute, exception) < 0) Py_CLEAR(exception);
   return exception;
@@ -25,9 +38,9 @@ static PyObject *new_exception(PyObject *module, const char *name, const char *d
 
 int cctx__py_errors_init(struct home *home, PyObject *module) {
   PyObject *bases;
-  home->cause_type = PyStructSequence_NewType(&cause_desc);
+  home->cause_type = new_cause_type();
   if (home->cause_type == NULL ||
-      PyObject_SetAttrString(module, "Cause", (PyObject *)home->cause_type) < 0)
+      PyObject_SetAttrString(module, "Cause", home->cause_type) < 0)
     return -1;
   home->canceled = new_exception(module, "cctx.Canceled", "The current work was canceled.",
                                  PyExc_Exception);
@@ -40,25 +53,19 @@ int cctx__py_errors_init(struct home *home, PyObject *module) {
   return home->deadline_exceeded ? 0 : -1;
 }
 
+/* Bytes that are not UTF-8 come from C, or from a text that was cut. */
+static PyObject *from_text(const char *text) {
+  return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "surrogateescape");
+}
+
 PyObject *cctx__py_cause(struct home *home, const cctx *ctx) {
   struct cctx_cause cause;
-  PyObject *result, *items[5];
+  PyObject *args, *result;
   if (cctx_cause(ctx, &cause) == CCTX_OK) Py_RETURN_NONE;
-  result = PyStructSequence_New(home->cause_type);
-  if (result == NULL) return NULL;
-  items[0] = PyUnicode_FromString(cctx_status_word(cause.status));
-  items[1] = PyUnicode_DecodeUTF8(cause.message, (Py_ssize_t)strlen(cause.message),
-                                  "surrogateescape");
-  items[2] =
-      PyUnicode_DecodeUTF8(cause.file, (Py_ssize_t)strlen(cause.file), "surrogateescape");
-  items[3] = PyLong_FromLong(cause.line);
-  items[4] = cctx__py_from_time(cause.time);
-  for (int i = 0; i < 5; i++) PyStructSequence_SetItem(result, i, items[i]);
-  for (int i = 0; i < 5; i++)
-    if (items[i] == NULL) {
-      Py_DECREF(result);
-      return NULL;
-    }
+  args = Py_BuildValue("(sNNiN)", cctx_status_word(cause.status), from_text(cause.message),
+                       from_text(cause.file), cause.line, cctx__py_from_time(cause.time));
+  result = args ? PyObject_Call(home->cause_type, args, NULL) : NULL;
+  Py_XDECREF(args);
   return result;
 }
 
@@ -71,7 +78,7 @@ int cctx__py_check(struct home *home, const cctx *ctx) {
   type = status == CCTX_EDEADLINE ? home->deadline_exceeded : home->canceled;
   message = *cause.file
                 ? PyUnicode_FromFormat("%s (%s:%d)", cause.message, cause.file, cause.line)
-                : PyUnicode_FromString(cause.message);
+                : from_text(cause.message);
   if (message == NULL) return -1;
   error = PyObject_CallOneArg(type, message);
   Py_DECREF(message);

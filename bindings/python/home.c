@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Homes: the binding's state, one for each interpreter that imported it.
  *
- * The core knows one hook for the process. It is there from the first import until the exit
- * of the last interpreter that has the module; what an exiting interpreter's own home answers
- * ends with its atexit functions, before anything of it is torn down.
+ * The core knows one hook for the process. It is there from the first import until the exit of
+ * the last interpreter that has the module. An exiting interpreter's variable is no longer
+ * asked once its atexit functions run, before anything of it is torn down; the other
+ * functions work until the module is cleared.
  */
 #include "home.h"
 
@@ -11,7 +12,7 @@ static _Atomic(struct home *) homes;
 
 struct home *cctx__py_home(PyInterpreterState *interpreter) {
   struct home *home = atomic_load(&homes);
-  while (home && !(home->interpreter == interpreter && atomic_load(&home->alive)))
+  while (home && !(home->interpreter == interpreter && atomic_load(&home->open)))
     home = home->next;
   return home;
 }
@@ -20,7 +21,7 @@ struct home *cctx__py_home_here(void) {
   struct home *home = cctx__py_home(PyInterpreterState_Get());
   if (home == NULL)
     PyErr_SetString(PyExc_RuntimeError,
-                    "cctx: this interpreter is shutting down, or never imported cctx");
+                    "cctx: this interpreter has shut down, or never imported cctx");
   return home;
 }
 
@@ -59,10 +60,10 @@ struct home *cctx__py_home_open(PyObject *module) {
     PyMem_RawFree(home);
     return NULL;
   }
-  atomic_store(&home->alive, true);
+  atomic_store(&home->open, true);
+  atomic_store(&home->asked, true);
   publish(home);
   if (cctx_interpreter_hook(&cctx__py_interpreter) != CCTX_OK) {
-    cctx__py_home_close(home);
     cctx__py_home_clear(home);
     PyErr_SetString(PyExc_ImportError,
                     "cctx: another copy of this extension serves this process already");
@@ -73,8 +74,8 @@ struct home *cctx__py_home_open(PyObject *module) {
 
 void cctx__py_home_close(struct home *home) {
   struct home *other = atomic_load(&homes);
-  if (!atomic_exchange(&home->alive, false)) return;
-  while (other && !atomic_load(&other->alive)) other = other->next;
+  if (!atomic_exchange(&home->asked, false)) return;
+  while (other && !atomic_load(&other->asked)) other = other->next;
   if (other == NULL) cctx_interpreter_unhook(&cctx__py_interpreter);
   cctx__py_drain(home);
 }
@@ -91,6 +92,9 @@ int cctx__py_home_traverse(struct home *home, visitproc visit, void *arg) {
 }
 
 void cctx__py_home_clear(struct home *home) {
+  cctx__py_home_close(home);
+  cctx__py_empty_boxes(home);
+  atomic_store(&home->open, false);
   Py_CLEAR(home->context_type);
   Py_CLEAR(home->scope_type);
   Py_CLEAR(home->use_type);

@@ -25,18 +25,21 @@ struct parcel {
 struct home {
   struct home *next; /* of an older interpreter, perhaps dead */
   PyInterpreterState *interpreter;
-  atomic_bool alive; /* until the interpreter's exit begins */
+  atomic_bool open;  /* until the module is cleared */
+  atomic_bool asked; /* the variable: until the interpreter's exit begins */
   PyObject *module;  /* borrowed: the module that clears this home */
 
   PyTypeObject *context_type;
   PyTypeObject *scope_type;
   PyTypeObject *use_type;
-  PyTypeObject *cause_type;
+  PyObject *cause_type;        /* the named tuple cctx.Cause */
   PyObject *canceled;          /* the exception cctx.Canceled */
   PyObject *deadline_exceeded; /* the exception cctx.DeadlineExceeded */
   PyObject *variable;          /* the ContextVar that holds the innermost scope, or None */
 
   _Atomic(struct parcel *) queue; /* pushed to by any thread */
+  bool draining;
+  struct box *boxes; /* that hold an object */
 };
 
 /* A cast by way of void (*)(void), which no compiler takes for a mistake. */
@@ -51,14 +54,18 @@ struct home {
 #endif
 
 /* home.c */
-struct home *cctx__py_home(PyInterpreterState *interpreter); /* NULL: none alive */
+struct home *cctx__py_home(PyInterpreterState *interpreter); /* NULL: none open */
 struct home *cctx__py_home_here(void);                       /* or NULL with an exception */
 struct home *cctx__py_home_open(PyObject *module);           /* or NULL with an exception */
 void cctx__py_home_close(struct home *home);                 /* at the interpreter's exit */
 int cctx__py_home_traverse(struct home *home, visitproc visit, void *arg);
 void cctx__py_home_clear(struct home *home);
 
-/* variable.c: how the core asks this binding. */
+/* variable.c: how the core asks this binding, and how functions that Python called ask the core:
+ * up to 3.11 that is the only way to know the attached state beside a second interpreter. */
+cctx *cctx__py_current_ref(void);
+int cctx__py_attach(cctx *ctx, cctx_token *token);
+void cctx__py_detach(cctx_token *token);
 extern const struct cctx_interpreter cctx__py_interpreter;
 extern PyType_Spec cctx__py_scope_spec;
 
@@ -73,26 +80,27 @@ PyObject *cctx__py_wrap(struct home *home, cctx *ctx);
 PyObject *cctx__py_wrap_new(struct home *home, cctx *ctx);  /* takes the reference over */
 cctx *cctx__py_unwrap(struct home *home, PyObject *object); /* or NULL with TypeError */
 
-/* read.c: readers as methods of a Context, XX(name, doc), and as flat functions. */
-#define CCTX__PY_READERS(XX)                                                               \
-  XX(metadata_pairs,                                                                       \
-     "metadata_pairs()\n--\n\nAll metadata, as a list of (name, value, scope).")           \
-  XX(deadline, "deadline()\n--\n\nThe deadline in seconds of time.monotonic(), or None.")  \
-  XX(remaining,                                                                            \
-     "remaining()\n--\n\nSeconds until the deadline, 0.0 once it has passed, or None.")    \
-  XX(err,                                                                                  \
-     "err()\n--\n\nNone while work may go on, else 'canceled' or 'deadline_exceeded'.")    \
-  XX(cause, "cause()\n--\n\nWhy it is done: a Cause, or None while live.")                 \
-  XX(check, "check()\n--\n\nRaise Canceled or DeadlineExceeded if it is done.")            \
-  XX(can_be_done, "can_be_done()\n--\n\nWhether it can ever be done.")
-#define CCTX__PY_LOOKUPS(XX)                                                               \
-  XX(value, "value(key, default=None)\n--\n\nThe nearest value of the key of this name.")  \
-  XX(metadata, "metadata(name, default=None)\n--\n\nThe metadata of this name, a str.")
+/* The doc string of a callable: its signature, then what it does. */
+#define CCTX__PY_DOC(name, signature, text) PyDoc_STR(name signature "\n--\n\n" text)
 
-#define XX(name, doc) PyObject *cctx__py_context_##name(PyObject *self, PyObject *unused);
+/* read.c: readers as methods of a Context and as flat functions, XX(name, text); a look-up
+ * takes a name and a default, XX(name, what its first argument is called, text). */
+#define CCTX__PY_READERS(XX)                                                               \
+  XX(metadata_pairs, "All metadata, as a list of (name, value, scope).")                   \
+  XX(deadline, "The deadline in seconds of time.monotonic(), or None.")                    \
+  XX(remaining, "Seconds until the deadline, 0.0 once it has passed, or None.")            \
+  XX(err, "None while work may go on, else 'canceled' or 'deadline_exceeded'.")            \
+  XX(cause, "Why it is done: a Cause, or None while live.")                                \
+  XX(check, "Raise Canceled or DeadlineExceeded if it is done.")                           \
+  XX(can_be_done, "Whether it can ever be done.")
+#define CCTX__PY_LOOKUPS(XX)                                                               \
+  XX(value, "key", "The nearest value of the key of this name.")                           \
+  XX(metadata, "name", "The metadata of this name, a str.")
+
+#define XX(name, text) PyObject *cctx__py_context_##name(PyObject *self, PyObject *unused);
 CCTX__PY_READERS(XX)
 #undef XX
-#define XX(name, doc)                                                                      \
+#define XX(name, first, text)                                                              \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *args, PyObject *kwargs);
 CCTX__PY_LOOKUPS(XX)
 #undef XX
@@ -112,10 +120,16 @@ PyObject *cctx__py_call_under(cctx *ctx, PyObject *callable, PyObject *args,
 int cctx__py_to_value(struct home *home, PyObject *object, cctx_variant *out);
 void cctx__py_value_done(cctx_variant *value); /* after it was stored, or not */
 PyObject *cctx__py_from_value(struct home *home, const cctx_variant *value);
+void cctx__py_empty_boxes(
+    struct home *home); /* at exit: contexts may outlive the objects */
 
 /* parcel.c */
 void cctx__py_send(struct home *home, struct parcel *parcel); /* any thread, no lock */
 void cctx__py_drain(struct home *home);
+
+/* text.c: a str as UTF-8, borrowed from it; NULL with an exception that names `what`. */
+const char *cctx__py_text(PyObject *object, const char *what, Py_ssize_t *len);
+int cctx__py_message(PyObject *object, const char **message); /* None: NULL */
 
 /* time.c */
 int cctx__py_to_timeout(PyObject *seconds, const char *name, int64_t *timeout);

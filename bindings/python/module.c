@@ -14,7 +14,7 @@ static struct home *own_home(PyObject *module) {
 static PyObject *module_current(PyObject *module, PyObject *unused) {
   struct home *home = cctx__py_home_here();
   (void)module, (void)unused;
-  return home ? cctx__py_wrap_new(home, cctx_current_ref()) : NULL;
+  return home ? cctx__py_wrap_new(home, cctx__py_current_ref()) : NULL;
 }
 
 static PyObject *module_background(PyObject *module, PyObject *unused) {
@@ -117,7 +117,6 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg) {
 static int module_clear(PyObject *module) {
   struct home *home = own_home(module);
   if (home == NULL) return 0;
-  cctx__py_home_close(home);
   cctx__py_home_clear(home);
   return 0;
 }

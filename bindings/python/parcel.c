@@ -12,20 +12,29 @@ void cctx__py_send(struct home *home, struct parcel *parcel) {
   while (!atomic_compare_exchange_weak(&home->queue, &head, parcel));
 }
 
-/* Giving back may run finalizers, which may send again: the queue is taken whole, and
- * looked at anew until it is empty. */
-void cctx__py_drain(struct home *home) {
-  PyObject *type, *error, *traceback;
-  if (atomic_load_explicit(&home->queue, memory_order_relaxed) == NULL) return;
-  PyErr_Fetch(&type, &error, &traceback);
-  for (;;) {
-    struct parcel *parcel = atomic_exchange(&home->queue, NULL);
-    if (parcel == NULL) break;
+static void unpack_all(struct home *home) {
+  struct parcel *parcel;
+  while ((parcel = atomic_exchange(&home->queue, NULL)) != NULL)
     while (parcel) {
       struct parcel *next = parcel->next;
       parcel->unpack(parcel);
       parcel = next;
     }
-  }
+}
+
+/* Giving back may run finalizers. They work for nobody, so background is current meanwhile. What
+ * they send in their turn is left to the drain that is on: a long chain does not recurse. */
+void cctx__py_drain(struct home *home) {
+  PyObject *type, *error, *traceback;
+  cctx_token token;
+  int status;
+  if (atomic_load_explicit(&home->queue, memory_order_relaxed) == NULL || home->draining)
+    return;
+  home->draining = true;
+  PyErr_Fetch(&type, &error, &traceback);
+  status = cctx_attach_background(&token);
+  unpack_all(home);
+  if (status == CCTX_OK) cctx_detach(&token);
   PyErr_Restore(type, error, traceback);
+  home->draining = false;
 }

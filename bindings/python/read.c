@@ -4,46 +4,51 @@
  */
 #include "home.h"
 
-static cctx_key *find_key(PyObject *name) {
-  const char *text;
+/* The name of something that may be stored, in `*name`: 1. 0 for a str that cannot name anything,
+ * which is then absent; -1 with an exception for what is no str. */
+static int to_name(PyObject *object, const char *what, const char **name) {
   Py_ssize_t len;
-  if (!PyUnicode_Check(name)) {
-    PyErr_Format(PyExc_TypeError, "the key must be a str, not %.100s",
-                 Py_TYPE(name)->tp_name);
-    return NULL;
-  }
-  text = PyUnicode_AsUTF8AndSize(name, &len);
-  return text && strlen(text) == (size_t)len ? cctx_key_find(text) : NULL;
+  *name = cctx__py_text(object, what, &len);
+  if (*name) return strlen(*name) == (size_t)len;
+  if (!PyErr_ExceptionMatches(PyExc_ValueError)) return -1;
+  PyErr_Clear();
+  return 0;
+}
+
+static PyObject *or_default(PyObject *absent) {
+  Py_INCREF(absent);
+  return absent;
 }
 
 static PyObject *read_value(struct home *home, cctx *ctx, PyObject *args,
                             PyObject *kwargs) {
   static char *names[] = {"key", "default", NULL};
-  PyObject *name, *absent = Py_None;
+  PyObject *key, *absent = Py_None;
   cctx_variant value;
-  cctx_key *key;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:value", names, &name, &absent))
+  const char *name;
+  int is_name;
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:value", names, &key, &absent) ||
+      (is_name = to_name(key, "key", &name)) < 0)
     return NULL;
-  key = find_key(name);
-  if (PyErr_Occurred()) return NULL;
-  if (cctx_value(ctx, key, &value) == CCTX_OK) return cctx__py_from_value(home, &value);
-  Py_INCREF(absent);
-  return absent;
+  if (!is_name || cctx_value(ctx, cctx_key_find(name), &value) != CCTX_OK)
+    return or_default(absent);
+  return cctx__py_from_value(home, &value);
 }
 
 static PyObject *read_metadata(struct home *home, cctx *ctx, PyObject *args,
                                PyObject *kwargs) {
   static char *names[] = {"name", "default", NULL};
-  PyObject *absent = Py_None;
+  PyObject *object, *absent = Py_None;
   const char *name, *value;
   size_t len;
+  int is_name;
   (void)home;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "s|O:metadata", names, &name, &absent))
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:metadata", names, &object, &absent) ||
+      (is_name = to_name(object, "name", &name)) < 0)
     return NULL;
-  value = cctx_metadata(ctx, name, &len);
-  if (value) return PyUnicode_DecodeUTF8(value, (Py_ssize_t)len, "surrogateescape");
-  Py_INCREF(absent);
-  return absent;
+  value = is_name ? cctx_metadata(ctx, name, &len) : NULL;
+  if (value == NULL) return or_default(absent);
+  return PyUnicode_DecodeUTF8(value, (Py_ssize_t)len, "surrogateescape");
 }
 
 static PyObject *read_metadata_pairs(struct home *home, cctx *ctx) {
@@ -96,14 +101,14 @@ static PyObject *read_can_be_done(struct home *home, cctx *ctx) {
 /* ---- The methods, and the flat functions ------------------------------------- */
 
 /* The current context is kept for the call: making a result may run other code. */
-#define XX(name, doc)                                                                      \
+#define XX(name, text)                                                                     \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *unused) {                    \
     (void)unused;                                                                          \
     return read_##name(((context_object *)self)->home, ((context_object *)self)->ctx);     \
   }                                                                                        \
   static PyObject *current_##name(PyObject *module, PyObject *unused) {                    \
     struct home *home = cctx__py_home_here();                                              \
-    cctx *ctx = home ? cctx_current_ref() : NULL;                                          \
+    cctx *ctx = home ? cctx__py_current_ref() : NULL;                                      \
     PyObject *result = home ? read_##name(home, ctx) : NULL;                               \
     (void)module, (void)unused;                                                            \
     cctx_unref(ctx);                                                                       \
@@ -112,14 +117,14 @@ static PyObject *read_can_be_done(struct home *home, cctx *ctx) {
 CCTX__PY_READERS(XX)
 #undef XX
 
-#define XX(name, doc)                                                                      \
+#define XX(name, first, text)                                                              \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *args, PyObject *kwargs) {    \
     return read_##name(((context_object *)self)->home, ((context_object *)self)->ctx,      \
                        args, kwargs);                                                      \
   }                                                                                        \
   static PyObject *current_##name(PyObject *module, PyObject *args, PyObject *kwargs) {    \
     struct home *home = cctx__py_home_here();                                              \
-    cctx *ctx = home ? cctx_current_ref() : NULL;                                          \
+    cctx *ctx = home ? cctx__py_current_ref() : NULL;                                      \
     PyObject *result = home ? read_##name(home, ctx, args, kwargs) : NULL;                 \
     (void)module;                                                                          \
     cctx_unref(ctx);                                                                       \
@@ -129,11 +134,13 @@ CCTX__PY_LOOKUPS(XX)
 #undef XX
 
 PyMethodDef cctx__py_readers[] = {
-#define XX(name, doc) {#name, current_##name, METH_NOARGS, PyDoc_STR(doc)},
+#define XX(name, text)                                                                     \
+  {#name, current_##name, METH_NOARGS, CCTX__PY_DOC(#name, "()", text)},
     CCTX__PY_READERS(XX)
 #undef XX
-#define XX(name, doc)                                                                      \
-  {#name, CCTX__PY_METHOD(current_##name), METH_VARARGS | METH_KEYWORDS, PyDoc_STR(doc)},
+#define XX(name, first, text)                                                              \
+  {#name, CCTX__PY_METHOD(current_##name), METH_VARARGS | METH_KEYWORDS,                   \
+   CCTX__PY_DOC(#name, "(" first ", default=None)", text)},
         CCTX__PY_LOOKUPS(XX)
 #undef XX
             {NULL, NULL, 0, NULL},

@@ -8,15 +8,9 @@ static struct home *home_of(PyObject *self) { return ((context_object *)self)->h
 /* ---- Values -------------------------------------------------------------------- */
 
 static cctx_key *to_key(PyObject *name) {
-  const char *text;
   Py_ssize_t len;
+  const char *text = cctx__py_text(name, "key", &len);
   cctx_key *key;
-  if (!PyUnicode_Check(name)) {
-    PyErr_Format(PyExc_TypeError, "the key must be a str, not %.100s",
-                 Py_TYPE(name)->tp_name);
-    return NULL;
-  }
-  text = PyUnicode_AsUTF8AndSize(name, &len);
   if (text == NULL) return NULL;
   key = strlen(text) == (size_t)len ? cctx_key_named(text) : NULL;
   if (key == NULL)
@@ -65,7 +59,7 @@ static PyObject *derive_from_items(PyObject *self, PyObject *items,
 /* The items of a mapping as a list of pairs; a new reference. */
 static PyObject *to_items(PyObject *mapping, const char *what) {
   PyObject *items;
-  if (!PyMapping_Check(mapping) || PyUnicode_Check(mapping)) {
+  if (!PyDict_Check(mapping) && !PyObject_HasAttrString(mapping, "items")) {
     PyErr_Format(PyExc_TypeError, "%s must be a mapping, not %.100s", what,
                  Py_TYPE(mapping)->tp_name);
     return NULL;
@@ -96,13 +90,16 @@ PyObject *cctx__py_with_values(PyObject *self, PyObject *mapping) {
 
 /* ---- Metadata ------------------------------------------------------------------ */
 
-static int to_scope(const char *word, enum cctx_metadata_scope *scope) {
+static int to_scope(PyObject *word, enum cctx_metadata_scope *scope) {
+  Py_ssize_t len;
+  const char *text = word ? cctx__py_text(word, "scope", &len) : "request";
+  if (text == NULL) return -1;
   for (int i = CCTX_HOP; i <= CCTX_UPSTREAM; i++)
-    if (strcmp(word, cctx_metadata_scope_word(i)) == 0) {
+    if (strcmp(text, cctx_metadata_scope_word(i)) == 0) {
       *scope = (enum cctx_metadata_scope)i;
       return 0;
     }
-  PyErr_Format(PyExc_ValueError, "scope must be 'hop', 'request' or 'upstream', not '%s'",
+  PyErr_Format(PyExc_ValueError, "scope must be 'hop', 'request' or 'upstream', not %R",
                word);
   return -1;
 }
@@ -116,8 +113,8 @@ static int to_pair(PyObject *name, PyObject *value, enum cctx_metadata_scope sco
                  Py_TYPE(value)->tp_name, Py_TYPE(name)->tp_name);
     return -1;
   }
-  pair->name = PyUnicode_AsUTF8AndSize(name, &name_len);
-  pair->value = pair->name ? PyUnicode_AsUTF8AndSize(value, &len) : NULL;
+  pair->name = cctx__py_text(name, "metadata name", &name_len);
+  pair->value = pair->name ? cctx__py_text(value, "metadata value", &len) : NULL;
   if (pair->value == NULL) return -1;
   if (strlen(pair->name) != (size_t)name_len) pair->name = ""; /* refused by its rule */
   pair->len = (size_t)len;
@@ -158,10 +155,10 @@ static PyObject *derive_metadata(PyObject *self, PyObject *items,
 PyObject *cctx__py_with_metadata(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"name", "value", "scope", NULL};
   PyObject *name, *value = NULL, *items, *result = NULL;
-  const char *word = "request";
+  PyObject *word = NULL;
   enum cctx_metadata_scope scope;
   struct cctx_metadata_pair *pairs;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|Os:with_metadata", names, &name, &value,
+  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|OO:with_metadata", names, &name, &value,
                                    &word) ||
       to_scope(word, &scope) < 0)
     return NULL;

@@ -11,7 +11,7 @@ typedef struct {
 
 /* What went wrong is lack of memory: attach knows no other way to fail. */
 static int attach(cctx *ctx, cctx_token *token) {
-  if (cctx_attach(ctx, token) == CCTX_OK) return 0;
+  if (cctx__py_attach(ctx, token) == CCTX_OK) return 0;
   PyErr_NoMemory();
   return -1;
 }
@@ -22,7 +22,7 @@ PyObject *cctx__py_call_under(cctx *ctx, PyObject *callable, PyObject *args,
   cctx_token token;
   if (attach(ctx, &token) < 0) return NULL;
   result = PyObject_Call(callable, args, kwargs);
-  cctx_detach(&token);
+  cctx__py_detach(&token);
   return result;
 }
 
@@ -85,7 +85,7 @@ static PyObject *use_exit(PyObject *object, PyObject *unused) {
   (void)unused;
   if (self->entered) {
     self->entered = false;
-    cctx_detach(&self->token);
+    cctx__py_detach(&self->token);
   }
   Py_RETURN_FALSE;
 }

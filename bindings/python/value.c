@@ -11,15 +11,38 @@
 
 struct box {
   struct parcel parcel;
+  struct box *next, **link; /* in home->boxes, while it has its object */
   atomic_size_t refs;
   PyObject *object; /* owned */
   struct home *home;
 };
 
+static void enlist(struct home *home, struct box *box) {
+  box->next = home->boxes;
+  box->link = &home->boxes;
+  if (box->next) box->next->link = &box->next;
+  home->boxes = box;
+}
+
+/* Take the object out of its box; the reference is the caller's. */
+static PyObject *empty_box(struct box *box) {
+  PyObject *object = box->object;
+  if (object == NULL) return NULL;
+  *box->link = box->next;
+  if (box->next) box->next->link = box->link;
+  box->object = NULL;
+  return object;
+}
+
 static void unpack_box(struct parcel *parcel) {
   struct box *box = (struct box *)(void *)parcel;
-  Py_DECREF(box->object);
+  PyObject *object = empty_box(box);
   PyMem_RawFree(box);
+  Py_XDECREF(object);
+}
+
+void cctx__py_empty_boxes(struct home *home) {
+  while (home->boxes) Py_DECREF(empty_box(home->boxes));
 }
 
 static void retain_box(void *ptr) { atomic_fetch_add(&((struct box *)ptr)->refs, 1); }
@@ -40,6 +63,7 @@ static int to_box(struct home *home, PyObject *object, cctx_variant *out) {
   Py_INCREF(object);
   box->object = object;
   box->home = home;
+  enlist(home, box);
   *out = cctx_pointer(box, retain_box, release_box, home);
   return 0;
 }
@@ -86,6 +110,7 @@ void cctx__py_value_done(cctx_variant *value) {
 static PyObject *from_pointer(struct home *home, const cctx_variant *value) {
   if (value->as.p.owner == home && value->as.p.release == release_box) {
     PyObject *object = ((struct box *)value->as.p.ptr)->object;
+    if (object == NULL) object = Py_None; /* at exit it was taken out already */
     Py_INCREF(object);
     return object;
   }

@@ -25,23 +25,25 @@ typedef struct {
   struct parcel parcel; /* takes the core's reference home */
 } scope_object;
 
+static void free_scope(scope_object *scope) {
+  PyTypeObject *type = Py_TYPE(scope);
+  cctx_unref(scope->ctx);
+  type->tp_free(scope);
+  Py_DECREF(type);
+}
+
 /* Chains can be long where attaches are never left: free them in a loop. */
 static void scope_dealloc(PyObject *self) {
-  while (self) {
-    scope_object *scope = (scope_object *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    PyObject *outer = scope->outer;
-    scope->outer = NULL;
-    cctx_unref(scope->ctx);
-    type->tp_free(self);
-    Py_DECREF(type);
-    if (outer == NULL) return;
-    if (Py_REFCNT(outer) > 1) {
-      Py_DECREF(outer);
-      return;
-    }
+  struct home *home = ((scope_object *)self)->home;
+  PyObject *outer;
+  for (;;) {
+    outer = ((scope_object *)self)->outer;
+    free_scope((scope_object *)self);
+    if (outer == NULL || Py_REFCNT(outer) > 1) break;
     self = outer;
   }
+  Py_XDECREF(outer);
+  cctx__py_drain(home);
 }
 
 static PyType_Slot scope_slots[] = {
@@ -59,6 +61,31 @@ PyType_Spec cctx__py_scope_spec = {
 
 /* ---- Where this thread stands ------------------------------------------------ */
 
+/* While a function that Python called asks the core, it knows which state is attached. */
+static _Thread_local PyThreadState *known;
+
+cctx *cctx__py_current_ref(void) {
+  cctx *ctx;
+  known = PyThreadState_Get();
+  ctx = cctx_current_ref();
+  known = NULL;
+  return ctx;
+}
+
+int cctx__py_attach(cctx *ctx, cctx_token *token) {
+  int status;
+  known = PyThreadState_Get();
+  status = cctx_attach(ctx, token);
+  known = NULL;
+  return status;
+}
+
+void cctx__py_detach(cctx_token *token) {
+  known = PyThreadState_Get();
+  cctx_detach(token);
+  known = NULL;
+}
+
 /* The thread state that is attached on this thread, else NULL with `*detached` the one
  * that this thread has and does not hold the lock for, if any. Never takes the lock. */
 static PyThreadState *attached_state(PyThreadState **detached) {
@@ -75,6 +102,7 @@ static PyThreadState *attached_state(PyThreadState **detached) {
    * "detached" cannot be told from "attached with another state": then say nothing. */
   PyThreadState *mine = PyGILState_GetThisThreadState();
   *detached = NULL;
+  if (known) return known;
   if (mine == NULL || PyInterpreterState_Next(PyInterpreterState_Head()) != NULL)
     return NULL;
   if (_PyThreadState_UncheckedGet() == mine) return mine;
@@ -123,7 +151,7 @@ static void look(struct cctx_sight *out) {
   out->state = CCTX_SIGHT_ATTACHED;
   out->place = place_of(state);
   home = cctx__py_home(state->interp);
-  if (home == NULL || home->variable == NULL) return;
+  if (home == NULL || !atomic_load(&home->asked)) return;
   out->writable = true;
   scope = in_force(home);
   if (scope == NULL) return;
@@ -164,11 +192,12 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, void **variable) {
   PyObject *type, *error, *traceback, *outer;
   scope_object *scope;
   int status = CCTX_ENOMEM;
+  known = NULL; /* from here on Python code may run */
   if (home == NULL) return CCTX_ENOMEM;
   PyErr_Fetch(&type, &error, &traceback);
   scope = new_scope(home, ctx);
   if (scope) {
-    outer = (PyObject *)innermost(home);
+    outer = (PyObject *)in_force(home); /* what was left elsewhere is kept no longer */
     Py_XINCREF(outer);
     scope->outer = outer;
     scope->stamp = stamp;
@@ -195,10 +224,10 @@ static bool is_reachable(const struct home *home, const scope_object *scope) {
 
 /* Put back what `scope` replaced; those inside it end with it. */
 static int restore(const struct home *home, scope_object *scope) {
-  PyObject *outer = scope->outer ? scope->outer : Py_None;
-  scope_object *at = innermost(home);
+  scope_object *at = innermost(home), *outer = (scope_object *)scope->outer;
   for (; at != scope; at = (scope_object *)at->outer) at->ended = true;
-  return set_variable(home, outer);
+  while (outer && atomic_load(&outer->left)) outer = (scope_object *)outer->outer;
+  return set_variable(home, outer ? (PyObject *)outer : Py_None);
 }
 
 static int leave_here(const struct home *home, scope_object *scope) {
@@ -223,6 +252,7 @@ static int leave(void *variable) {
   PyThreadState *detached, *state = attached_state(&detached);
   struct home *home = state ? cctx__py_home(state->interp) : NULL;
   int status = CCTX_OK;
+  known = NULL; /* from here on Python code may run */
   if (home != NULL && home == scope->home)
     status = leave_here(home, scope);
   else /* not ours to touch without its interpreter's lock */

@@ -14,6 +14,7 @@ the running contextvars.Context inherit it. Times are seconds.
 """
 
 import functools as _functools
+import inspect as _inspect
 
 from cctx._cctx import (
     Canceled,
@@ -65,11 +66,30 @@ __all__ = [
 def wrap(function, context=None):
     """Return `function` bound to a context: by default to the one current now.
 
-    The result may be called on any thread, for instance by an executor."""
-    run = (current() if context is None else context).run
+    The result may be called on any thread, for instance by an executor. A coroutine
+    function stays one, and runs under the context whichever task awaits it."""
+    if not callable(function):
+        raise TypeError(f"function must be callable, not {type(function).__name__}")
+    if context is None:
+        context = current()
+    elif not isinstance(context, Context):
+        raise TypeError(f"context must be a cctx.Context, not {type(context).__name__}")
+    if _inspect.isgeneratorfunction(function) or _inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"wrap cannot bind {function.__name__}: a generator runs in the context of "
+            "whoever resumes it; enter use(context) inside it instead"
+        )
+    if _inspect.iscoroutinefunction(function):
 
-    @_functools.wraps(function)
-    def call(*args, **kwargs):
-        return run(function, *args, **kwargs)
+        @_functools.wraps(function)
+        async def call(*args, **kwargs):
+            with use(context):
+                return await function(*args, **kwargs)
+
+    else:
+
+        @_functools.wraps(function)
+        def call(*args, **kwargs):
+            return context.run(function, *args, **kwargs)
 
     return call
