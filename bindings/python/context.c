@@ -64,6 +64,13 @@ static Py_hash_t context_hash(PyObject *self) {
   return hash == -1 ? -2 : hash;
 }
 
+/* Nothing of it can be changed through a copy, so it is its own. */
+static PyObject *context_copy(PyObject *self, PyObject *unused) {
+  (void)unused;
+  Py_INCREF(self);
+  return self;
+}
+
 static PyObject *context_reduce(PyObject *self, PyObject *unused) {
   (void)self, (void)unused;
   PyErr_SetString(
@@ -194,6 +201,8 @@ static PyMethodDef context_methods[] = {
     METHOD("run", context_run, METH_VARARGS | METH_KEYWORDS,
            "($self, callable, /, *args, **kwargs)",
            "Call with this context current, on any thread."),
+    {"__copy__", context_copy, METH_NOARGS, NULL},
+    {"__deepcopy__", context_copy, METH_O, NULL},
     {"__reduce_ex__", context_reduce, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -27,6 +27,10 @@ struct home *cctx__py_home_here(void) {
 
 static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
   PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+#if PY_VERSION_HEX < 0x030A0000
+  /* No flag says yet that only this binding makes instances of it. */
+  if (type != NULL && spec != &cctx__py_use_spec) ((PyTypeObject *)type)->tp_new = NULL;
+#endif
   if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) < 0) Py_CLEAR(type);
   return (PyTypeObject *)type;
 }

@@ -73,8 +73,11 @@ static PyObject *use_enter(PyObject *object, PyObject *unused) {
                     "this use() is entered already: make a new one for each block");
     return NULL;
   }
-  if (attach(self->ctx, &self->token) < 0) return NULL;
-  self->entered = true;
+  self->entered = true; /* first: attaching may run a finalizer, which may come here too */
+  if (attach(self->ctx, &self->token) < 0) {
+    self->entered = false;
+    return NULL;
+  }
   Py_INCREF(self->context);
   return self->context;
 }

@@ -2,6 +2,7 @@
 """The tree: deriving, deadlines, cancellation."""
 
 import concurrent.futures
+import copy
 import pickle
 import threading
 
@@ -242,3 +243,9 @@ def test_child_keeps_its_parent_alive(root):
     assert child.value("k") == "v"
     del child
     assert cctx.alive() == before
+
+
+def test_copy_of_a_context_is_the_context(root):
+    ctx = root.with_cancel()
+    assert copy.copy(ctx) is ctx
+    assert copy.deepcopy([ctx])[0] is ctx
