@@ -7,29 +7,6 @@
 #include "entries.h"
 #include "key.h"
 
-cctx_variant cctx_nil(void) { return (cctx_variant){.type = CCTX_NIL}; }
-
-cctx_variant cctx_bool(bool b) { return (cctx_variant){.type = CCTX_BOOL, .as = {.b = b}}; }
-
-cctx_variant cctx_int(int64_t i) {
-  return (cctx_variant){.type = CCTX_INT, .as = {.i = i}};
-}
-
-cctx_variant cctx_double(double d) {
-  return (cctx_variant){.type = CCTX_DOUBLE, .as = {.d = d}};
-}
-
-cctx_variant cctx_bytes(const char *bytes, size_t len) {
-  return (cctx_variant){.type = CCTX_STRING, .as = {.s = {bytes, len}}};
-}
-
-cctx_variant cctx_text(const char *text) { return cctx_bytes(text, strlen(text)); }
-
-cctx_variant cctx_pointer(void *ptr, void (*retain)(void *), void (*release)(void *),
-                          const void *owner) {
-  return (cctx_variant){.type = CCTX_POINTER, .as = {.p = {ptr, retain, release, owner}}};
-}
-
 cctx *cctx_with_values(cctx *parent, const struct cctx_entry *entries, size_t n) {
   size_t size = cctx__entries_size(n);
   cctx *ctx;

@@ -5,6 +5,8 @@
 
 #include <cctx/context.h>
 
+#include <string.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -68,15 +70,50 @@ typedef struct cctx_variant {
   } as;
 } cctx_variant;
 
-/** Make a variant. The string of the last two is borrowed until it is stored. */
-CCTX_API cctx_variant cctx_nil(void);
-CCTX_API cctx_variant cctx_bool(bool b);
-CCTX_API cctx_variant cctx_int(int64_t i);
-CCTX_API cctx_variant cctx_double(double d);
-CCTX_API cctx_variant cctx_bytes(const char *bytes, size_t len);
-CCTX_API cctx_variant cctx_text(const char *text);
-CCTX_API cctx_variant cctx_pointer(void *ptr, void (*retain)(void *),
-                                   void (*release)(void *), const void *owner);
+/** Make a variant. The bytes of a string are borrowed until it is stored. */
+static inline cctx_variant cctx_nil(void) {
+  cctx_variant value;
+  memset(&value, 0, sizeof value);
+  return value;
+}
+static inline cctx_variant cctx_bool(bool b) {
+  cctx_variant value = cctx_nil();
+  value.type = CCTX_BOOL;
+  value.as.b = b;
+  return value;
+}
+static inline cctx_variant cctx_int(int64_t i) {
+  cctx_variant value = cctx_nil();
+  value.type = CCTX_INT;
+  value.as.i = i;
+  return value;
+}
+static inline cctx_variant cctx_double(double d) {
+  cctx_variant value = cctx_nil();
+  value.type = CCTX_DOUBLE;
+  value.as.d = d;
+  return value;
+}
+static inline cctx_variant cctx_bytes(const char *bytes, size_t len) {
+  cctx_variant value = cctx_nil();
+  value.type = CCTX_STRING;
+  value.as.s.bytes = bytes;
+  value.as.s.len = len;
+  return value;
+}
+static inline cctx_variant cctx_text(const char *text) {
+  return cctx_bytes(text, strlen(text));
+}
+static inline cctx_variant cctx_pointer(void *ptr, void (*retain)(void *),
+                                        void (*release)(void *), const void *owner) {
+  cctx_variant value = cctx_nil();
+  value.type = CCTX_POINTER;
+  value.as.p.ptr = ptr;
+  value.as.p.retain = retain;
+  value.as.p.release = release;
+  value.as.p.owner = owner;
+  return value;
+}
 
 /* ---- Storing and reading -------------------------------------------------- */
 
