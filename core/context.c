@@ -44,6 +44,7 @@ static cctx *release(cctx *ctx) {
   size_t before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
   assert(before > 0 && "cctx_unref: the context was given back already");
   if (before > 1) return NULL;
+  if (ctx->drop) ctx->drop(ctx);
   if (ctx->bag) cctx__entries_drop(ctx->bag);
   cctx__free(ctx);
   atomic_fetch_sub(&alive, 1);

@@ -17,9 +17,10 @@ struct cctx {
   atomic_size_t refs; /* 0: immortal */
   cctx *parent;       /* owned; NULL for the roots and for what is detached */
 
-  struct stop *stop;   /* own: how this node stops by itself; NULL: it does not */
-  struct entries *bag; /* own: values set at this node; NULL: none */
-  struct pairs *pairs; /* own: metadata as seen from here; NULL: see the parent */
+  struct stop *stop;    /* own: how this node stops by itself; NULL: it does not */
+  void (*drop)(cctx *); /* what to do before it is freed; NULL: nothing */
+  struct entries *bag;  /* own: values set at this node; NULL: none */
+  struct pairs *pairs;  /* own: metadata as seen from here; NULL: see the parent */
 
   const cctx *stopper;  /* nearest node with a stop, here or above; NULL: none */
   const cctx *values;   /* nearest node with a bag, here or above; NULL: none */

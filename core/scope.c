@@ -11,15 +11,9 @@
 
 #include "lock.h"
 #include "memory.h"
+#include "pool.h"
 
-#define CHUNK 64
-
-/* Guarded by the lock. Chunks are never given back: see struct scope. */
-static struct chunk {
-  struct chunk *next;
-  struct scope scopes[CHUNK];
-} * chunks;
-static struct scope *pool;
+static struct pool pool = {.size = sizeof(struct scope)};
 
 static _Thread_local struct stack *this_stack;
 static pthread_key_t at_exit;
@@ -27,7 +21,7 @@ static pthread_key_t at_exit;
 /* End all from `top` down to `rest`: their tokens are stale from here on. */
 static void retire(struct scope *top, const struct scope *rest) {
   cctx__lock();
-  for (; top != rest; top = top->below) top->generation++;
+  for (; top != rest; top = top->below) top->item.generation++;
   cctx__unlock();
 }
 
@@ -85,36 +79,11 @@ struct stack *cctx__stack(bool make) {
   return this_stack;
 }
 
-static struct scope *take_free(void) {
-  struct scope *scope;
-  cctx__lock();
-  scope = pool;
-  if (scope) pool = scope->below;
-  cctx__unlock();
-  return scope;
-}
-
-static bool grow_pool(void) {
-  struct chunk *chunk = cctx__alloc(sizeof *chunk);
-  if (chunk == NULL) return false;
-  for (int i = 0; i < CHUNK; i++)
-    chunk->scopes[i] = (struct scope){.generation = 1, .kind = SCOPE_FREE};
-  cctx__lock();
-  chunk->next = chunks;
-  chunks = chunk;
-  for (int i = 0; i < CHUNK; i++) {
-    chunk->scopes[i].below = pool;
-    pool = &chunk->scopes[i];
-  }
-  cctx__unlock();
-  return true;
-}
-
 struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
   struct scope *scope;
   *token = (cctx_token){NULL, 0};
-  while ((scope = take_free()) == NULL)
-    if (!grow_pool()) return NULL;
+  scope = (struct scope *)(void *)cctx__pool_take(&pool);
+  if (scope == NULL) return NULL;
   scope->kind = kind;
   scope->stack = NULL;
   scope->below = NULL;
@@ -124,7 +93,7 @@ struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
   scope->place = (struct cctx_place){0, NULL, 0};
   atomic_store(&scope->left, false);
   scope->variable = NULL;
-  *token = (cctx_token){scope, scope->generation};
+  *token = (cctx_token){scope, scope->item.generation};
   return scope;
 }
 
@@ -141,9 +110,9 @@ bool cctx__scope_end(const cctx_token *token, struct stack *stack, struct scope 
   *mine = NULL;
   if (scope == NULL) return false;
   cctx__lock();
-  in_use = scope->generation == token->generation;
+  in_use = scope->item.generation == token->generation;
   if (in_use) {
-    scope->generation++;
+    scope->item.generation++;
     if (scope->stack == NULL || scope->stack == stack)
       *mine = scope;
     else
@@ -158,7 +127,7 @@ enum scope_kind cctx__scope_kind(const cctx_token *token) {
   enum scope_kind kind = SCOPE_FREE;
   if (scope == NULL) return kind;
   cctx__lock();
-  if (scope->generation == token->generation) kind = scope->kind;
+  if (scope->item.generation == token->generation) kind = scope->kind;
   cctx__unlock();
   return kind;
 }
@@ -180,8 +149,7 @@ void cctx__scope_free(struct scope *scope) {
   cctx__lock();
   scope->kind = SCOPE_FREE;
   scope->stack = NULL;
-  scope->below = pool;
-  pool = scope;
+  cctx__pool_give(&pool, &scope->item);
   cctx__unlock();
 }
 

@@ -7,6 +7,8 @@
 
 #include <cctx/interpreter.h>
 
+#include "pool.h"
+
 enum scope_kind {
   SCOPE_FREE,
   SCOPE_STACK,   /* on the stack of its thread */
@@ -15,14 +17,13 @@ enum scope_kind {
 };
 
 /* Type-stable: a scope's memory is a scope for ever, so a stale token may look at it. It is
- * never on the C stack, which greenlets copy. `generation` rises when a scope ends, under
- * the lock; who holds a token of the present generation has a scope in use. The other
- * fields are the owning thread's, but for `left`. */
+ * never on the C stack, which greenlets copy. Who holds a token of the item's generation has a
+ * scope in use. The other fields are the owning thread's, but for `left`. */
 struct scope {
-  uint64_t generation;
+  struct pool_item item;
   enum scope_kind kind;
   struct stack *stack;     /* that it is on; NULL: a variable scope */
-  struct scope *below;     /* on that stack; in the pool: the next free one */
+  struct scope *below;     /* on that stack */
   cctx *ctx;               /* owned; NULL: the mark ASK, or a variable scope */
   const void *tag;         /* on whose behalf */
   uint64_t stamp;          /* when: later scopes have higher ones */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cancellation, pulled: a node that is canceled says so, and its descendants find out when
+/* Verdicts, pulled: a node that is canceled says so, and its descendants find out when
  * they are asked.
  *
  * The answer for a node N is a function of the `canceled` flags and times above it, and of
@@ -65,6 +65,8 @@ void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelabl
   stop->limit = is_born_done ? CCTX_NEVER : limit;
   stop->cancelable = cancelable;
   atomic_init(&stop->canceled, false);
+  cctx__watch_init(&stop->watch, ctx);
+  ctx->drop = cctx__watch_drop;
   ctx->stop = stop;
   ctx->stopper = ctx;
   if (limit < ctx->deadline) ctx->deadline = limit;
@@ -142,28 +144,9 @@ int cctx_cause(const cctx *ctx, struct cctx_cause *out) {
   return verdict.status;
 }
 
-int cctx_cancel_at(cctx *ctx, const char *message, const char *file, int line) {
-  int64_t now;
-  bool first;
-  assert(ctx != NULL && "cctx_cancel: no context");
-  if (ctx->stop == NULL || !ctx->stop->cancelable) return CCTX_EINVAL;
-  cctx__lock();
-  now = cctx_now(); /* one look: a deadline between two would make the verdict lie */
-  first = judge(ctx, now).status == CCTX_OK;
-  if (first) {
-    ctx->stop->time = now;
-    cctx__culprit_set(&ctx->stop->culprit, message, file, line);
-    atomic_store_explicit(&ctx->stop->canceled, true, memory_order_release);
-  }
-  cctx__unlock();
-  return first;
-}
+int cctx__verdict_at(const cctx *ctx, int64_t now) { return judge(ctx, now).status; }
 
-void cctx_finish_at(cctx *ctx, const char *file, int line) {
-  if (ctx == NULL) return;
-  cctx_cancel_at(ctx, "finished", file, line);
-  cctx_unref(ctx);
-}
+int cctx__verdict(const cctx *ctx) { return cctx__verdict_at(ctx, cctx_now()); }
 
 int64_t cctx_deadline(const cctx *ctx) {
   assert(ctx != NULL && "cctx_deadline: no context");

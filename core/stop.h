@@ -4,6 +4,7 @@
 #define CCTX__STOP_H
 
 #include "context.h"
+#include "watch.h"
 
 /* Who stopped something, with room for the texts: canceling takes no memory. */
 struct culprit {
@@ -14,6 +15,7 @@ struct culprit {
 
 /* The part of a node that can stop by itself. */
 struct stop {
+  struct watch watch;     /* who is to be told; the first member */
   int64_t limit;          /* the deadline that this node adds; CCTX_NEVER: none */
   struct culprit owner;   /* who set it */
   bool cancelable;        /* by cctx_cancel: whoever made the node may stop it */
@@ -28,6 +30,10 @@ void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelabl
 
 /* The node that set the deadline which ends `ctx`, of equal ones the nearest; NULL: none. */
 const cctx *cctx__deadline_owner(const cctx *ctx);
+
+/* cctx_err(ctx), with the lock held; at a time that was read in it. */
+int cctx__verdict(const cctx *ctx);
+int cctx__verdict_at(const cctx *ctx, int64_t now);
 
 /* Copy the texts, cut to their room. `message` and `file` may be NULL. */
 void cctx__culprit_set(struct culprit *to, const char *message, const char *file, int line);

@@ -15,14 +15,21 @@ TOOL = "tests/tools/layers.py"
 # core/: a file may include its own header and those of the rows above it. A new file is
 # added here, in the lowest row it can have.
 CORE = """
-    text lock memory clock status
+    text memory list heap status
+    lock
+    clock pool
+    alarm
     key pairs
     entries
     context
+    watch
     stop
-    derive value metadata
     scope interpreter
     current
+    observer
+    cancel derive value metadata loop
+    shared
+    observe wait
     boot timeout traceparent baggage
     carrier
 """
@@ -32,7 +39,7 @@ PUBLIC = """
     base
     memory clock
     context
-    value metadata current carrier
+    value metadata current carrier loop
     interpreter
 """
 
