@@ -37,22 +37,29 @@ cctx *cctx_ref(cctx *ctx) {
   return ctx;
 }
 
-/* Give one reference back. Returns the parent, whose reference is the caller's to give
- * back now, if that was the last one. */
-static cctx *release(cctx *ctx) {
-  cctx *parent = ctx->parent; /* read while ours is still a reference */
-  size_t before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
+/* Give one reference back; if it was the last, put `ctx` on the list of the dead. */
+static void give_back(cctx *ctx, cctx **dead) {
+  size_t before;
+  if (ctx == NULL || is_immortal(ctx)) return;
+  before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
   assert(before > 0 && "cctx_unref: the context was given back already");
-  if (before > 1) return NULL;
-  if (ctx->drop) ctx->drop(ctx);
-  if (ctx->bag) cctx__entries_drop(ctx->bag);
-  cctx__free(ctx);
-  atomic_fetch_sub(&alive, 1);
-  return parent;
+  if (before > 1) return;
+  ctx->next_dead = *dead;
+  *dead = ctx;
 }
 
 void cctx_unref(cctx *ctx) {
-  while (ctx != NULL && !is_immortal(ctx)) ctx = release(ctx);
+  cctx *dead = NULL;
+  give_back(ctx, &dead);
+  while ((ctx = dead) != NULL) {
+    dead = ctx->next_dead;
+    if (ctx->drop) ctx->drop(ctx);
+    if (ctx->bag) cctx__entries_drop(ctx->bag);
+    give_back(ctx->parent, &dead);
+    for (size_t i = 0; i < ctx->kept_n; i++) give_back(ctx->kept[i], &dead);
+    cctx__free(ctx);
+    atomic_fetch_sub(&alive, 1);
+  }
 }
 
 cctx *cctx__node_new(cctx *parent, size_t room) {
@@ -70,6 +77,7 @@ cctx *cctx__node_new(cctx *parent, size_t room) {
     ctx->metadata = parent->metadata;
     ctx->deadline = parent->deadline;
     ctx->due = parent->due;
+    ctx->graced = parent->graced;
   }
   atomic_fetch_add(&alive, 1);
   return ctx;

@@ -22,10 +22,15 @@ struct cctx {
   struct entries *bag;  /* own: values set at this node; NULL: none */
   struct pairs *pairs;  /* own: metadata as seen from here; NULL: see the parent */
 
+  cctx **kept; /* own: more references that it holds, given back when it is freed */
+  size_t kept_n;
+  cctx *next_dead; /* while it is being freed */
+
   const cctx *stopper;  /* nearest node with a stop, here or above; NULL: none */
   const cctx *values;   /* nearest node with a bag, here or above; NULL: none */
   const cctx *metadata; /* nearest node with pairs, here or above; NULL: none */
   int64_t deadline;     /* the earliest on the path to the root */
+  bool graced;          /* somewhere above it a grace delays what stops it */
   int64_t due; /* the deadline that ends it; not that of a node that was born done */
 };
 

@@ -27,6 +27,17 @@ cctx *cctx_with_cancel(cctx *parent) {
   return ctx;
 }
 
+cctx *cctx_with_grace(cctx *parent, int64_t grace) {
+  cctx *ctx = cctx_with_cancel(parent);
+  if (ctx == NULL || grace <= 0) return ctx;
+  ctx->stop->delay = grace;
+  ctx->stop->watch.delayed = true;
+  ctx->graced = true;
+  ctx->deadline = cctx__add(parent->deadline, grace);
+  ctx->due = cctx__add(parent->due, grace);
+  return ctx;
+}
+
 /* Every value visible from `ctx`, once: `*n` of them, in memory to be freed (NULL for none).
  * False for lack of memory. */
 static bool visible_entries(const cctx *ctx, struct entry **out, size_t *n) {

@@ -17,24 +17,23 @@ __attribute__((constructor)) static void begin(void) { cctx__loop_init(&none); }
 /* The loop that will call: for an inline one, the one that tells of its deadline. NULL if the
  * shared thread is needed and cannot be started. */
 static cctx_loop *loop_for(const cctx *ctx, cctx_loop *loop) {
-  if (loop == CCTX_INLINE && ctx->due == CCTX_NEVER) return &none;
+  if (loop == CCTX_INLINE && ctx->due == CCTX_NEVER && !ctx->graced) return &none;
   return loop == NULL || loop == CCTX_INLINE ? cctx__shared_loop() : loop;
 }
 
 static void wait_for(struct observer *observer) {
   struct watch *watch = cctx__watch_of(observer->ctx);
+  struct list alone;
+  list_init(&alone);
   observer->state = OBSERVER_WAITING;
   list_append(&observer->loop->waiting, &observer->mine);
-  if (watch) {
-    list_append(&watch->observers, &observer->link);
-    cctx__watch_link(watch);
-  }
-  observer->timer.time = observer->ctx->due;
   observer->timer.order = registrations++;
-  if (observer->ctx->due != CCTX_NEVER) {
-    cctx__heap_add(&observer->loop->timers, &observer->timer);
-    cctx__loop_arm(observer->loop);
-  }
+  list_append(&alone, &observer->link);
+  cctx__observers_expect(&alone, cctx__expected(observer->ctx));
+  list_remove(&observer->link);
+  if (watch == NULL) return;
+  list_append(&watch->observers, &observer->link);
+  cctx__watch_link(watch);
 }
 
 int cctx_on_done(cctx *ctx, cctx_loop *loop, cctx_done_fn *fn, void *arg,

@@ -34,6 +34,19 @@ void cctx__observer_ready(struct observer *observer) {
   ring(observer->loop);
 }
 
+void cctx__observers_expect(struct list *observers, int64_t time) {
+  for (struct list *at = observers->next; at != observers; at = at->next) {
+    struct observer *observer = LIST_ELEMENT(at, struct observer, link);
+    cctx__heap_remove(&observer->loop->timers, &observer->timer);
+    observer->timer.time = time;
+    if (time == CCTX_NEVER) continue;
+    cctx__heap_add(&observer->loop->timers, &observer->timer);
+    if (observer->loop->timers.first == &observer->timer &&
+        list_is_empty(&observer->loop->ready))
+      cctx__alarm_set(&observer->loop->alarm, time);
+  }
+}
+
 void cctx__observers_tell(struct list *told) {
   struct list here, *link;
   list_init(&here);

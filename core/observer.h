@@ -48,6 +48,9 @@ struct observer {
  * in `told`. Under the lock. */
 void cctx__observers_tell(struct list *told);
 
+/* The observers on a watch will be ready at `time`, which is earlier than they knew. */
+void cctx__observers_expect(struct list *observers, int64_t time);
+
 /* Call what is left in `told`, without the lock, in order. */
 void cctx__observers_call(struct list *told);
 

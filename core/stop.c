@@ -2,22 +2,19 @@
 /* Verdicts, pulled: a node that is canceled says so, and its descendants find out when
  * they are asked.
  *
- * The answer for a node N is a function of the `canceled` flags and times above it, and of
- * the clock:
- *
- *   Let A be the nearest node at or above N that was canceled itself, at time t; if there is
- *   none, t is now. If N's deadline (already the minimum of its path) is at or before t, N
- *   ended at its deadline. Else N ended with A, if there is an A. Else it is live.
+ * The answer for a node N is a function of the `canceled` flags and times above it, and of the
+ * clock. A cancellation counts for N from its own time on, later by every grace between the
+ * two. Let A be the first that counts for N, at time t; if none does yet, t is now. If N's
+ * deadline (the minimum of its path) is at or before t, N ended at its deadline. Else N ended
+ * with A, if there is an A. Else it is live.
  *
  * A node that is made with a deadline in the past, below a parent that is done, ended with its
  * parent: the deadline is what it reports, and does not count here (`due`).
  *
- * Why the nearest: cancel(X) does nothing to an X that is done, so when a flag is set nothing
- * above it was set yet: of all flags above N the nearest is the oldest.
- * Why it never changes: flags are set, with the time, under the lock, in which every verdict
- * "done" is found too. A verdict taken before a cancellation has seen an earlier clock than
- * the time which that cancellation notes, so a deadline that had passed then is still at or
- * before the time noted.
+ * Why it never changes: cancel(X) does nothing to an X that is done, and flags are set, with the
+ * time, under the lock, in which every verdict "done" is found too. A verdict taken before
+ * a cancellation has seen an earlier clock than the time which that cancellation notes, so what
+ * had come to pass then is still before the time noted.
  * Why "live" needs no lock: a flag only ever rises, so if each was found down, all were down
  * when the first of them was read.
  */
@@ -63,6 +60,7 @@ void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelabl
   bool is_born_done = ctx->parent && limit != CCTX_NEVER && limit <= cctx_now() &&
                       cctx_err(ctx->parent) != CCTX_OK;
   stop->limit = is_born_done ? CCTX_NEVER : limit;
+  stop->delay = -1;
   stop->cancelable = cancelable;
   atomic_init(&stop->canceled, false);
   cctx__watch_init(&stop->watch, ctx);
@@ -81,40 +79,69 @@ static const cctx *next_stopper(const cctx *stopper) {
   return stopper->parent ? stopper->parent->stopper : NULL;
 }
 
-static const cctx *nearest_canceled(const cctx *ctx) {
+static bool is_any_canceled(const cctx *ctx) {
   const cctx *at = ctx->stopper;
   while (at != NULL && !is_canceled(at)) at = next_stopper(at);
-  return at;
+  return at != NULL;
+}
+
+struct event cctx__first_canceled(const cctx *ctx) {
+  struct event first = {NULL, CCTX_NEVER};
+  int64_t delay = 0;
+  for (const cctx *at = ctx->stopper; at; at = next_stopper(at)) {
+    if (is_canceled(at) && (!first.by || cctx__add(at->stop->time, delay) < first.time))
+      first = (struct event){at, cctx__add(at->stop->time, delay)};
+    if (at->stop->delay > 0) delay = cctx__add(delay, at->stop->delay);
+  }
+  return first;
 }
 
 const cctx *cctx__deadline_owner(const cctx *ctx) {
   const cctx *at = ctx->stopper;
+  int64_t delay = 0;
   if (ctx->due == CCTX_NEVER) return NULL;
-  while (at->stop->limit != ctx->due) at = next_stopper(at);
+  while (at->stop->limit == CCTX_NEVER || cctx__add(at->stop->limit, delay) != ctx->due) {
+    if (at->stop->delay > 0) delay = cctx__add(delay, at->stop->delay);
+    at = next_stopper(at);
+  }
   return at;
+}
+
+int64_t cctx__expected(const cctx *ctx) {
+  int64_t time = cctx__first_canceled(ctx).time;
+  return time < ctx->due ? time : ctx->due;
+}
+
+bool cctx__raise(cctx *node, int64_t time, const struct culprit *culprit) {
+  struct stop *stop = node->stop;
+  if (cctx__expected(node) <= time) return false;
+  stop->time = time;
+  stop->culprit = *culprit;
+  atomic_store_explicit(&stop->canceled, true, memory_order_release);
+  return true;
 }
 
 /* Why a node is done: `by` canceled it (canceled), or `by` set the deadline that passed. */
 struct verdict {
   int status;
-  const cctx *by;
+  struct event event;
 };
 
 /* Under the lock, in which `now` was read. */
 static struct verdict judge(const cctx *ctx, int64_t now) {
-  const cctx *canceled = nearest_canceled(ctx);
-  int64_t until = canceled ? canceled->stop->time : now;
-  if (ctx->due != CCTX_NEVER && ctx->due <= until)
-    return (struct verdict){CCTX_EDEADLINE, cctx__deadline_owner(ctx)};
-  if (canceled) return (struct verdict){CCTX_ECANCELED, canceled};
-  return (struct verdict){CCTX_OK, NULL};
+  struct event canceled = cctx__first_canceled(ctx);
+  bool is_over = canceled.by && canceled.time <= now;
+  if (ctx->due != CCTX_NEVER && ctx->due <= (is_over ? canceled.time : now))
+    return (struct verdict){CCTX_EDEADLINE, {cctx__deadline_owner(ctx), ctx->due}};
+  if (is_over) return (struct verdict){CCTX_ECANCELED, canceled};
+  return (struct verdict){CCTX_OK, {NULL, 0}};
 }
 
 static struct verdict ask(const cctx *ctx) {
-  struct verdict verdict = {CCTX_OK, NULL};
+  struct verdict verdict = {CCTX_OK, {NULL, 0}};
   if (ctx->stopper == NULL) return verdict;
   if (ctx->due == CCTX_NEVER || cctx_now() < ctx->due)
-    if (nearest_canceled(ctx) == NULL) return verdict;
+    if (!is_any_canceled(ctx)) return verdict;
   cctx__lock();
   verdict = judge(ctx, cctx_now());
   cctx__unlock();
@@ -128,19 +155,18 @@ int cctx_err(const cctx *ctx) {
 
 int cctx_cause(const cctx *ctx, struct cctx_cause *out) {
   struct verdict verdict;
-  const struct stop *stop;
+  const struct culprit *who;
   assert(ctx != NULL && "cctx_cause: no context");
   verdict = ask(ctx);
-  *out = (struct cctx_cause){verdict.status, "", "", 0, 0};
-  if (verdict.by == NULL) return CCTX_OK;
-  stop = verdict.by->stop;
-  /* What is read here was written before the flag rose, or when the node was made. */
-  const struct culprit *who =
-      verdict.status == CCTX_ECANCELED ? &stop->culprit : &stop->owner;
+  *out = (struct cctx_cause){verdict.status, "", "", 0, verdict.event.time};
+  if (verdict.event.by == NULL) return CCTX_OK;
+  /* What is read here was written before the flag rose, or when the node was made, and
+   * is not written again once it counts. */
+  who = verdict.status == CCTX_ECANCELED ? &verdict.event.by->stop->culprit
+                                         : &verdict.event.by->stop->owner;
   out->message = *who->message ? who->message : cctx_status_message(verdict.status);
   out->file = who->file;
   out->line = who->line;
-  out->time = verdict.status == CCTX_ECANCELED ? stop->time : ctx->due;
   return verdict.status;
 }
 

@@ -11,12 +11,12 @@
 /* Every cancellation wakes every waiter, and each looks for itself. */
 int cctx_wait(cctx *ctx, int64_t until) {
   int status;
-  int64_t first;
   assert(ctx != NULL && "cctx_wait: no context");
-  first = until < ctx->due ? until : ctx->due;
   cctx__lock();
-  while ((status = cctx__verdict(ctx)) == CCTX_OK && cctx_now() < until)
-    cctx__wait(cctx__clock_sleep_until(first));
+  while ((status = cctx__verdict(ctx)) == CCTX_OK && cctx_now() < until) {
+    int64_t expected = cctx__expected(ctx);
+    cctx__wait(cctx__clock_sleep_until(until < expected ? until : expected));
+  }
   cctx__unlock();
   return status;
 }
@@ -37,7 +37,7 @@ int cctx_done_fd(cctx *ctx) {
   if (watch && fd >= 0) {
     bool is_live = cctx__verdict(ctx) == CCTX_OK;
     if (is_live) cctx__watch_link(watch);
-    cctx__alarm_set(&watch->alarm, is_live ? ctx->due : INT64_MIN);
+    cctx__alarm_set(&watch->alarm, is_live ? cctx__expected(ctx) : INT64_MIN);
   }
   cctx__unlock();
   return fd >= 0 ? fd : CCTX_ENOMEM;

@@ -8,7 +8,9 @@ void cctx__watch_init(struct watch *watch, cctx *node) {
   list_init(&watch->observers);
   list_init(&watch->kids);
   list_init(&watch->sibling);
-  watch->linked = false;
+  list_init(&watch->joins);
+  list_init(&watch->rescheduled);
+  watch->linked = watch->delayed = false;
   cctx__alarm_init(&watch->alarm);
   watch->node = node;
 }
@@ -32,7 +34,7 @@ void cctx__watch_link(struct watch *watch) {
 
 static bool is_observed(const struct watch *watch) {
   return !list_is_empty(&watch->observers) || !list_is_empty(&watch->kids) ||
-         cctx__alarm_is_made(&watch->alarm);
+         !list_is_empty(&watch->joins) || cctx__alarm_is_made(&watch->alarm);
 }
 
 static void take_out(struct watch *watch) {
@@ -58,7 +60,7 @@ void cctx__watch_drop(cctx *node) {
 /* Nodes still to be published; empty but during a publish. Guarded by the lock. */
 static struct list queue = {&queue, &queue};
 
-void cctx__watch_publish(struct watch *watch, struct list *told) {
+void cctx__watch_publish(struct watch *watch, struct published *found) {
   struct watch *parent = above(watch);
   struct list *link;
   take_out(watch);
@@ -67,8 +69,19 @@ void cctx__watch_publish(struct watch *watch, struct list *told) {
   while ((link = list_pop(&queue)) != NULL) {
     struct watch *at = LIST_ELEMENT(link, struct watch, sibling);
     at->linked = false;
+    if (at->delayed && at != watch) {
+      list_append(&found->delayed, &at->sibling);
+      continue;
+    }
     cctx__alarm_set(&at->alarm, INT64_MIN);
-    list_splice(told, &at->observers);
+    list_splice(&found->told, &at->observers);
+    list_splice(&found->joined, &at->joins);
     list_splice(&queue, &at->kids);
   }
+}
+
+struct watch *cctx__watch_next(const struct watch *root, struct watch *at) {
+  if (!list_is_empty(&at->kids)) return LIST_ELEMENT(at->kids.next, struct watch, sibling);
+  while (at != root && at->sibling.next == &above(at)->kids) at = above(at);
+  return at == root ? NULL : LIST_ELEMENT(at->sibling.next, struct watch, sibling);
 }

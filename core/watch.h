@@ -18,9 +18,25 @@ struct watch {
   struct list observers; /* struct observer, in the order of registration */
   struct list kids;      /* struct watch, in the order in which they were first observed */
   struct list sibling;   /* in the kids of the ancestor */
+  struct list joins;     /* struct join: merged contexts that end with this one */
   bool linked;
-  struct alarm alarm; /* of cctx_done_fd */
-  cctx *node;         /* whose part this is */
+  bool delayed;            /* a grace: not done when what is above it is */
+  struct list rescheduled; /* in the list of roots, while a grace begins */
+  struct alarm alarm;      /* of cctx_done_fd */
+  cctx *node;              /* whose part this is */
+};
+
+/* How a merged context hangs on one of its parents. */
+struct join {
+  struct list link;
+  cctx *node;
+};
+
+/* What a publish found. */
+struct published {
+  struct list told;    /* struct observer, in the order in which to call them */
+  struct list joined;  /* struct join of nodes that end too */
+  struct list delayed; /* struct watch.sibling of graces, whose time begins */
 };
 
 void cctx__watch_init(struct watch *watch, cctx *node);
@@ -34,10 +50,13 @@ void cctx__watch_unlink(struct watch *watch);
 /* `node`, which has a watch, is about to be freed. Takes the lock. */
 void cctx__watch_drop(cctx *node);
 
-/* `watch` and all that is linked below it are done: ring their alarms, unlink them, and move
- * their observers to `told`, parents first, siblings in the order of their links, and of
- * one node in the order of registration. */
-void cctx__watch_publish(struct watch *watch, struct list *told);
+/* `watch` and all that is linked below it, short of a grace, are done: ring their alarms, unlink
+ * them, and move their observers to `found`, parents first, siblings in the order of
+ * their links, and of one node in the order of registration. */
+void cctx__watch_publish(struct watch *watch, struct published *found);
+
+/* The next of all that is linked at and below `root`, in the order of a walk. NULL: the end. */
+struct watch *cctx__watch_next(const struct watch *root, struct watch *at);
 
 /* The part of the nearest stopper at or above `ctx`; NULL if nothing can stop it. */
 struct watch *cctx__watch_of(const cctx *ctx);

@@ -34,6 +34,27 @@ static int with_timeout(lua_State *L) {
   return derive_until(L, cctx_deadline_after(lcctx_check_seconds(L, 2)));
 }
 
+/* ctx:with_grace(seconds after this one is done) */
+static int with_grace(lua_State *L) {
+  int64_t grace;
+  cctx **box;
+  lcctx_check(L, 1);
+  grace = lcctx_check_seconds(L, 2);
+  box = lcctx_new(L);
+  return lcctx_give(L, box, cctx_with_grace(lcctx_check(L, 1), grace));
+}
+
+/* ctx:merge(other, ...) */
+static int merge(lua_State *L) {
+  enum { MAX = 64 };
+  cctx *parents[MAX], **box;
+  int n = lua_gettop(L);
+  luaL_argcheck(L, n <= MAX, MAX, "more contexts than merge takes at once");
+  for (int i = 0; i < n; i++) parents[i] = lcctx_check(L, i + 1);
+  box = lcctx_new(L);
+  return lcctx_give(L, box, cctx_merge(parents, (size_t)n));
+}
+
 /* ctx:detached([{keep_deadline = true}]) */
 static int detached(lua_State *L) {
   unsigned flags = 0;
@@ -71,6 +92,8 @@ const luaL_Reg lcctx_derive_methods[] = {
     {"with_cancel", with_cancel},
     {"with_deadline", with_deadline},
     {"with_timeout", with_timeout},
+    {"with_grace", with_grace},
+    {"merge", merge},
     {"detached", detached},
     {"cancel", cancel},
     {NULL, NULL},

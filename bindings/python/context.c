@@ -121,6 +121,27 @@ static PyObject *context_with_timeout(PyObject *self, PyObject *args, PyObject *
   return derive_deadline(self, cctx_deadline_after(timeout), message);
 }
 
+static PyObject *context_with_grace(PyObject *self, PyObject *seconds) {
+  int64_t grace;
+  if (cctx__py_to_timeout(seconds, "grace", &grace) < 0) return NULL;
+  return cctx__py_wrap_new(home_of(self), cctx_with_grace(get(self), grace));
+}
+
+static PyObject *context_merge(PyObject *self, PyObject *others) {
+  Py_ssize_t n = PyTuple_GET_SIZE(others);
+  cctx **parents = PyMem_New(cctx *, (size_t)n + 1), *merged = NULL;
+  Py_ssize_t i = 0;
+  if (parents == NULL) return PyErr_NoMemory();
+  parents[0] = get(self);
+  for (; i < n; i++) {
+    parents[i + 1] = cctx__py_unwrap(home_of(self), PyTuple_GET_ITEM(others, i));
+    if (parents[i + 1] == NULL) break;
+  }
+  if (i == n) merged = cctx_merge(parents, (size_t)n + 1);
+  PyMem_Free(parents);
+  return i == n ? cctx__py_wrap_new(home_of(self), merged) : NULL;
+}
+
 static PyObject *context_detached(PyObject *self, PyObject *args, PyObject *kwargs) {
   static char *names[] = {"keep_deadline", NULL};
   int keep_deadline = 0;
@@ -192,6 +213,10 @@ static PyMethodDef context_methods[] = {
     METHOD("with_timeout", context_with_timeout, METH_VARARGS | METH_KEYWORDS,
            "($self, /, timeout, message=None)",
            "A child that stops after timeout seconds; None means no limit."),
+    METHOD("with_grace", context_with_grace, METH_O, "($self, grace, /)",
+           "A child that is done grace seconds after this context is, for its cause."),
+    METHOD("merge", context_merge, METH_VARARGS, "($self, /, *others)",
+           "A context that ends with the first of these that does; values are this one's."),
     METHOD("detached", context_detached, METH_VARARGS | METH_KEYWORDS,
            "($self, /, keep_deadline=False)",
            "The same values and metadata, without cancellation and deadline."),

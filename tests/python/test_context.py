@@ -8,6 +8,7 @@ import threading
 
 import cctx
 import pytest
+from cctx.testing import clock_set
 
 INF = float("inf")
 
@@ -249,3 +250,27 @@ def test_copy_of_a_context_is_the_context(root):
     ctx = root.with_cancel()
     assert copy.copy(ctx) is ctx
     assert copy.deepcopy([ctx])[0] is ctx
+
+
+def test_merged_context_ends_with_either(root):
+    """S16: a merged context ends with the first of its parents, for that one's cause."""
+    a, b = root.with_value("k", "a").with_cancel(), root.with_value("k", "b").with_cancel()
+    merged = a.merge(b)
+    assert merged.err() is None and merged.value("k") == "a"
+    b.cancel("enough")
+    assert merged.cause().message == "enough" and a.err() is None
+    with pytest.raises(TypeError, match="cctx.Context, not int"):
+        a.merge(b, 1)
+
+
+def test_grace_is_the_hard_stop_after_the_soft_one(root):
+    """S17: a grace ends so much later than its parent, for its cause."""
+    clock_set(10)
+    soft = root.with_timeout(5)
+    hard = soft.with_grace(2)
+    assert hard.deadline() == 17
+    soft.cancel("stop")
+    clock_set(11.5)
+    assert (soft.err(), hard.err()) == ("canceled", None)
+    clock_set(12)
+    assert hard.cause().message == "stop"

@@ -27,7 +27,7 @@ CORE = """
     scope interpreter
     current
     observer
-    cancel derive value metadata loop
+    cancel derive merge value metadata loop
     shared
     observe wait
     boot timeout traceparent baggage

@@ -106,6 +106,18 @@ function Context:with_deadline(deadline, message) end
 ---@nodiscard
 function Context:with_timeout(timeout, message) end
 
+---A child that is done `grace` seconds after this context is, for its cause: the hard
+---stop after the soft one.
+---@param grace number seconds
+---@return cctx.Context
+function Context:with_grace(grace) end
+
+---A context that ends with the first of these that does. Values and metadata are this
+---one's.
+---@param ... cctx.Context
+---@return cctx.Context
+function Context:merge(...) end
+
 ---Values and metadata, without cancellation and deadline: for work after the request.
 ---@param options? {keep_deadline?: boolean}
 ---@return cctx.Context

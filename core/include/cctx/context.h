@@ -69,6 +69,17 @@ CCTX_MUST_USE CCTX_API cctx *cctx_with_deadline_at(cctx *parent, int64_t deadlin
  *  below it. */
 CCTX_MUST_USE CCTX_API cctx *cctx_detached(cctx *parent, unsigned flags);
 
+/** A context that ends with the first of `parents` that does, for its cause, or that
+ *  cctx_cancel stops before: for work that several asked for, or that two things may stop. Values
+ *  and metadata are those of the first, the deadline is the earliest. Keeps all of them
+ *  alive. `n` is at least 1. */
+CCTX_MUST_USE CCTX_API cctx *cctx_merge(cctx *const *parents, size_t n);
+
+/** A child that is done `grace` ns after its parent is, for the parent's cause; its deadline is
+ *  as much later: the hard stop after the soft one. cctx_cancel can stop it before. A grace
+ *  that is not positive gives an ordinary child. */
+CCTX_MUST_USE CCTX_API cctx *cctx_with_grace(cctx *parent, int64_t grace);
+
 /* ---- Cancellation --------------------------------------------------------
  *
  * The first cancellation wins: it fixes status and cause of the node and of every
