@@ -2,15 +2,13 @@
 /* The clock: the only file that asks the system for the time. */
 #include "clock.h"
 
-#include <assert.h>
 #include <stdatomic.h>
 #include <time.h>
 
 #include "lock.h"
 
-/* Written by constructors, before there is a second thread. */
-static void (*listeners[4])(void);
-static size_t listener_count;
+/* Written by a constructor, before there is a second thread. */
+static void (*listener)(void);
 
 static _Atomic int64_t stopped_at = CCTX_CLOCK_REAL;
 
@@ -34,15 +32,12 @@ int64_t cctx__clock_sleep_until(int64_t deadline) {
   return atomic_load(&stopped_at) == CCTX_CLOCK_REAL ? deadline : CCTX_NEVER;
 }
 
-void cctx__clock_on_set(void (*changed)(void)) {
-  assert(listener_count < sizeof listeners / sizeof *listeners);
-  listeners[listener_count++] = changed;
-}
+void cctx__clock_on_set(void (*changed)(void)) { listener = changed; }
 
 void cctx_clock_set(int64_t now) {
   atomic_store(&stopped_at, now);
   cctx__lock();
   cctx__wake();
   cctx__unlock();
-  for (size_t i = 0; i < listener_count; i++) listeners[i]();
+  if (listener) listener();
 }

@@ -9,8 +9,7 @@
  * clock is stopped, for then only cctx_clock_set can bring it about. */
 int64_t cctx__clock_sleep_until(int64_t deadline);
 
-/* Have `changed` called after each cctx_clock_set, without the lock. From constructors;
- * there is room for four. */
+/* Have `changed` called after each cctx_clock_set, without the lock. From one constructor. */
 void cctx__clock_on_set(void (*changed)(void));
 
 #endif

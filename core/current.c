@@ -23,6 +23,7 @@
 
 #include "context.h"
 #include "interpreter.h"
+#include "log.h"
 #include "scope.h"
 
 static _Atomic uint64_t stamp;
@@ -79,7 +80,7 @@ static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx, const
 
 static int attach_stack(cctx *ctx, const void *tag, const struct cctx_sight *sight,
                         cctx_token *token) {
-  struct stack *stack = cctx__stack(true);
+  struct cctx_stack *stack = cctx__stack(true);
   struct scope *scope = stack ? cctx__scope_new(SCOPE_STACK, token) : NULL;
   if (scope == NULL) return CCTX_ENOMEM;
   scope->ctx = cctx_ref(ctx);
@@ -121,11 +122,13 @@ static int leave_variable(struct scope *scope) {
 
 static int stale(void) {
   atomic_fetch_add(&stale_detaches, 1);
+  cctx__log(
+      "a detach found its scope ended: it was detached before, or one outside it was");
   return CCTX_ESTALE;
 }
 
 int cctx_detach(cctx_token *token) {
-  struct stack *stack = cctx__stack(false);
+  struct cctx_stack *stack = cctx__stack(false);
   struct scope *scope;
   if (token->scope == NULL) return CCTX_ESTALE; /* of an attach that failed */
   if (!cctx__scope_end(token, stack, &scope)) return stale();
@@ -149,7 +152,7 @@ void cctx_forget(cctx_token *token) {
 }
 
 int cctx_boundary_enter(cctx_token *token) {
-  struct stack *stack = cctx__stack(true);
+  struct cctx_stack *stack = cctx__stack(true);
   struct scope *ask;
   struct cctx_sight sight;
   *token = (cctx_token){NULL, 0};
@@ -174,7 +177,7 @@ static void renew_places(const struct scope *ask) {
 }
 
 int cctx_boundary_leave(cctx_token *token) {
-  struct stack *stack = cctx__stack(false);
+  struct cctx_stack *stack = cctx__stack(false);
   struct scope *ask;
   if (token->scope == NULL) return CCTX_ESTALE;
   if (!cctx__scope_end(token, stack, &ask)) return stale();

@@ -3,10 +3,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "entries.h"
-#include "memory.h"
 #include "pairs.h"
 #include "stop.h"
+#include "value.h"
 
 cctx *cctx_with_deadline_at(cctx *parent, int64_t deadline, const char *message,
                             const char *file, int line) {
@@ -38,40 +37,22 @@ cctx *cctx_with_grace(cctx *parent, int64_t grace) {
   return ctx;
 }
 
-/* Every value visible from `ctx`, once: `*n` of them, in memory to be freed (NULL for none).
- * False for lack of memory. */
-static bool visible_entries(const cctx *ctx, struct entry **out, size_t *n) {
-  size_t total = 0;
-  struct entry *all;
-  *n = 0;
-  *out = NULL;
-  for (const cctx *at = ctx->values; at; at = at->parent ? at->parent->values : NULL)
-    total += at->bag->n;
-  if (total == 0) return true;
-  *out = all = cctx__alloc(total * sizeof *all);
-  if (all == NULL) return false;
-  for (const cctx *at = ctx->values; at; at = at->parent ? at->parent->values : NULL)
-    for (size_t i = at->bag->n; i-- > 0;) {
-      size_t seen = 0;
-      while (seen < *n && all[seen].id != at->bag->at[i].id) seen++;
-      if (seen == *n) all[(*n)++] = at->bag->at[i];
-    }
-  return true;
-}
-
-/* Bytes for the copies of `n` values, the metadata and, if it is kept, the deadline. */
+/* Bytes for the copies of the values, the metadata and, if it is kept, the deadline. */
 struct detached_size {
-  size_t bag, pairs, stop;
+  size_t n, bag, pairs, stop;
 };
 
-static bool measure_detached(const cctx *parent, const struct entry *values, size_t n,
-                             unsigned flags, struct detached_size *out) {
+static bool measure_detached(const cctx *parent, unsigned flags,
+                             struct detached_size *out) {
+  struct visible from = cctx__visible(parent);
+  const struct entry *entry;
   size_t bad;
   memset(out, 0, sizeof *out);
-  if (n) {
-    out->bag = cctx__entries_size(n);
-    for (size_t i = 0; i < n; i++)
-      out->bag = cctx__entries_size_with(out->bag, &values[i].value);
+  while (cctx__visible_next(&from)) out->n++;
+  if (out->n) {
+    out->bag = cctx__entries_size(out->n);
+    for (from = cctx__visible(parent); (entry = cctx__visible_next(&from)) != NULL;)
+      out->bag = cctx__entries_size_with(out->bag, &entry->value);
     if (out->bag == 0) return false;
   }
   if (parent->metadata) {
@@ -84,15 +65,16 @@ static bool measure_detached(const cctx *parent, const struct entry *values, siz
   return true;
 }
 
-static void fill_detached(cctx *ctx, const cctx *parent, const struct entry *values,
-                          size_t n, const struct detached_size *size) {
+static void fill_detached(cctx *ctx, const cctx *parent, const struct detached_size *size) {
   char *room = cctx__room(ctx);
   if (size->bag) {
+    struct visible from = cctx__visible(parent);
+    const struct entry *entry;
     ctx->bag = (struct entries *)(void *)room;
     ctx->values = ctx;
-    cctx__entries_begin(ctx->bag, n);
-    for (size_t i = 0; i < n; i++)
-      cctx__entries_add(ctx->bag, values[i].key, values[i].id, &values[i].value);
+    cctx__entries_begin(ctx->bag, size->n);
+    while ((entry = cctx__visible_next(&from)) != NULL)
+      cctx__entries_add(ctx->bag, entry->key, entry->id, &entry->value);
     room += CCTX__ALIGN(size->bag);
   }
   if (size->pairs) {
@@ -111,14 +93,10 @@ static void fill_detached(cctx *ctx, const cctx *parent, const struct entry *val
 
 cctx *cctx_detached(cctx *parent, unsigned flags) {
   struct detached_size size;
-  struct entry *values;
-  cctx *ctx = NULL;
-  size_t n;
+  cctx *ctx;
   assert(parent != NULL && "cctx_detached: no parent");
-  if (!visible_entries(parent, &values, &n)) return NULL;
-  if (measure_detached(parent, values, n, flags, &size))
-    ctx = cctx__node_new(NULL, CCTX__ALIGN(size.bag) + CCTX__ALIGN(size.pairs) + size.stop);
-  if (ctx) fill_detached(ctx, parent, values, n, &size);
-  cctx__free(values);
+  if (!measure_detached(parent, flags, &size)) return NULL;
+  ctx = cctx__node_new(NULL, CCTX__ALIGN(size.bag) + CCTX__ALIGN(size.pairs) + size.stop);
+  if (ctx) fill_detached(ctx, parent, &size);
   return ctx;
 }

@@ -16,11 +16,12 @@ static void free_plain(void *memory, void *arg) {
   free(memory);
 }
 
-static const struct cctx_allocator plain = {alloc_plain, free_plain, NULL};
-static struct cctx_allocator in_use = {alloc_plain, free_plain, NULL};
+#define PLAIN                                                                              \
+  { alloc_plain, free_plain, NULL }
+static struct cctx_allocator in_use = PLAIN;
 
 void cctx_set_allocator(const struct cctx_allocator *allocator) {
-  in_use = allocator ? *allocator : plain;
+  in_use = allocator ? *allocator : (struct cctx_allocator)PLAIN;
 }
 
 void *cctx__alloc(size_t size) { return in_use.alloc(size, in_use.arg); }

@@ -44,6 +44,7 @@ int cctx_on_done(cctx *ctx, cctx_loop *loop, cctx_done_fn *fn, void *arg,
   assert(fn != NULL && "cctx_on_done: no callback");
   observer = cctx__observer_take();
   if (observer == NULL) return CCTX_ENOMEM;
+  observer->ctx = NULL;
   observer->is_inline = loop == CCTX_INLINE;
   observer->loop = loop_for(ctx, loop);
   observer->fn = fn;
@@ -51,7 +52,7 @@ int cctx_on_done(cctx *ctx, cctx_loop *loop, cctx_done_fn *fn, void *arg,
   list_init(&told);
   cctx__lock();
   if (observer->loop == NULL) {
-    cctx__observer_give(observer);
+    cctx__observer_retire(observer);
     cctx__unlock();
     return CCTX_ENOMEM;
   }

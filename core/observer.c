@@ -18,10 +18,6 @@ struct observer *cctx__observer_take(void) {
   return observer;
 }
 
-void cctx__observer_give(struct observer *observer) {
-  cctx__pool_give(&pool, &observer->item);
-}
-
 /* The loop rings when it has something to do now, else at its nearest deadline. */
 static void ring(cctx_loop *loop) { cctx__alarm_set(&loop->alarm, INT64_MIN); }
 
@@ -65,7 +61,7 @@ cctx *cctx__observer_retire(struct observer *observer) {
   observer->item.generation++;
   observer->state = OBSERVER_FREE;
   observer->ctx = NULL;
-  cctx__observer_give(observer);
+  cctx__pool_give(&pool, &observer->item);
   return ctx;
 }
 

@@ -60,10 +60,8 @@ void cctx__observer_call(struct observer *observer);
 /* Make an observer that waits ready: its time has come. Under the lock. */
 void cctx__observer_ready(struct observer *observer);
 
-/* A new observer of this process, in no list, or NULL for lack of memory; and back to the pool,
- * under the lock. */
+/* A new observer of this process, in no list; NULL for lack of memory. */
 struct observer *cctx__observer_take(void);
-void cctx__observer_give(struct observer *observer);
 
 /* End the use of an observer: the context it kept is the caller's to give back, without the
  * lock. */

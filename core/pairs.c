@@ -19,16 +19,12 @@ static size_t name_length(const char *name) {
   return name[len] == '\0' ? len : 0;
 }
 
-static bool is_same(const struct cctx_metadata_pair *a, const char *name) {
-  return strcmp(a->name, name) == 0;
-}
-
 /* What the table holds under `name` after the first `i` of `more` were set. */
 static const struct cctx_metadata_pair *find_before(const struct pairs *old,
                                                     const struct cctx_metadata_pair *more,
                                                     size_t i, const char *name) {
   while (i-- > 0)
-    if (is_same(&more[i], name)) return &more[i];
+    if (strcmp(more[i].name, name) == 0) return &more[i];
   return old ? cctx__pairs_find(old, name) : NULL;
 }
 
@@ -121,6 +117,6 @@ void cctx__pairs_merge(struct pairs *table, const struct pairs *old,
 const struct cctx_metadata_pair *cctx__pairs_find(const struct pairs *table,
                                                   const char *name) {
   for (size_t i = 0; i < table->n; i++)
-    if (is_same(&table->at[i], name)) return &table->at[i];
+    if (strcmp(table->at[i].name, name) == 0) return &table->at[i];
   return NULL;
 }

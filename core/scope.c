@@ -15,7 +15,7 @@
 
 static struct pool pool = {.size = sizeof(struct scope)};
 
-static _Thread_local struct stack *this_stack;
+static _Thread_local struct cctx_stack *this_stack;
 static pthread_key_t at_exit;
 
 /* End all from `top` down to `rest`: their tokens are stale from here on. */
@@ -28,7 +28,7 @@ static void retire(struct scope *top, const struct scope *rest) {
 /* Take everything above `rest` off `stack`, and free it. Giving contexts back may run code that
  * attaches and detaches here: so before that the stack is what it will be, and every scope
  * that goes has ended. */
-static void cut(struct stack *stack, struct scope *rest) {
+static void cut(struct cctx_stack *stack, struct scope *rest) {
   struct scope *at = stack->top;
   retire(at, rest);
   stack->top = rest;
@@ -43,20 +43,34 @@ static void cut(struct stack *stack, struct scope *rest) {
 
 /* What is below the lowest scope that was left elsewhere: that one ended, and whatever was
  * attached inside it. */
-static struct scope *below_left(const struct stack *stack) {
+static struct scope *below_left(const struct cctx_stack *stack) {
   struct scope *result = stack->top;
   for (struct scope *at = stack->top; at; at = at->below)
     if (atomic_load(&at->left)) result = at->below;
   return result;
 }
 
-static void drop_left(struct stack *stack) { cut(stack, below_left(stack)); }
+static void drop_left(struct cctx_stack *stack) { cut(stack, below_left(stack)); }
+
+void cctx_stack_free(cctx_stack *stack) {
+  if (stack == NULL) return;
+  while (stack->top) cut(stack, NULL); /* again for what a release hook did not leave */
+  cctx__free(stack);
+}
 
 static void drop_stack(void *memory) {
-  struct stack *stack = memory;
-  while (stack->top) cut(stack, NULL); /* again for what a release hook did not leave */
+  cctx_stack *stack = memory;
+  cut(stack, NULL); /* while it is still this thread's */
   this_stack = NULL;
-  cctx__free(stack);
+  cctx_stack_free(stack);
+}
+
+/* A thread that cannot note it for its end loses it there; a fiber's host frees it anyway. */
+cctx_stack *cctx_stack_swap(cctx_stack *stack) {
+  cctx_stack *before = this_stack;
+  pthread_setspecific(at_exit, stack);
+  this_stack = stack;
+  return before;
 }
 
 __attribute__((constructor)) static void make_key(void) {
@@ -65,9 +79,9 @@ __attribute__((constructor)) static void make_key(void) {
 
 /* Called again after the thread's clean-up, by another library's destructor, it makes a new
  * stack, for which the system runs drop_stack once more. */
-struct stack *cctx__stack(bool make) {
+struct cctx_stack *cctx__stack(bool make) {
   if (this_stack == NULL && make) {
-    struct stack *stack = cctx__alloc(sizeof *stack);
+    struct cctx_stack *stack = cctx__alloc(sizeof *stack);
     if (stack == NULL) return NULL;
     stack->top = NULL;
     if (pthread_setspecific(at_exit, stack) != 0) {
@@ -97,14 +111,15 @@ struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
   return scope;
 }
 
-void cctx__scope_push(struct stack *stack, struct scope *scope) {
+void cctx__scope_push(struct cctx_stack *stack, struct scope *scope) {
   drop_left(stack);
   scope->stack = stack;
   scope->below = stack->top;
   stack->top = scope;
 }
 
-bool cctx__scope_end(const cctx_token *token, struct stack *stack, struct scope **mine) {
+bool cctx__scope_end(const cctx_token *token, struct cctx_stack *stack,
+                     struct scope **mine) {
   struct scope *scope = token->scope;
   bool in_use;
   *mine = NULL;
@@ -132,12 +147,12 @@ enum scope_kind cctx__scope_kind(const cctx_token *token) {
   return kind;
 }
 
-void cctx__scope_pop(struct stack *stack, struct scope *scope) {
+void cctx__scope_pop(struct cctx_stack *stack, struct scope *scope) {
   cut(stack, scope->below);
   drop_left(stack);
 }
 
-void cctx__scope_unlink(struct stack *stack, struct scope *scope) {
+void cctx__scope_unlink(struct cctx_stack *stack, struct scope *scope) {
   struct scope **link = &stack->top;
   while (*link != scope) link = &(*link)->below;
   *link = scope->below;
@@ -153,6 +168,6 @@ void cctx__scope_free(struct scope *scope) {
   cctx__unlock();
 }
 
-struct scope *cctx__scope_top(const struct stack *stack) {
+struct scope *cctx__scope_top(const struct cctx_stack *stack) {
   return stack ? below_left(stack) : NULL;
 }

@@ -22,48 +22,49 @@ enum scope_kind {
 struct scope {
   struct pool_item item;
   enum scope_kind kind;
-  struct stack *stack;     /* that it is on; NULL: a variable scope */
-  struct scope *below;     /* on that stack */
-  cctx *ctx;               /* owned; NULL: the mark ASK, or a variable scope */
-  const void *tag;         /* on whose behalf */
-  uint64_t stamp;          /* when: later scopes have higher ones */
-  struct cctx_place place; /* where the thread's interpreter stood */
-  atomic_bool left;        /* left from where it could not be reached: skip it */
-  void *variable;          /* the interpreter's handle, of a variable scope */
+  struct cctx_stack *stack; /* that it is on; NULL: a variable scope */
+  struct scope *below;      /* on that stack */
+  cctx *ctx;                /* owned; NULL: the mark ASK, or a variable scope */
+  const void *tag;          /* on whose behalf */
+  uint64_t stamp;           /* when: later scopes have higher ones */
+  struct cctx_place place;  /* where the thread's interpreter stood */
+  atomic_bool left;         /* left from where it could not be reached: skip it */
+  void *variable;           /* the interpreter's handle, of a variable scope */
 };
 
 /* The scopes of one thread. */
-struct stack {
+struct cctx_stack {
   struct scope *top;
 };
 
 /* This thread's stack; NULL if it has none and `make` is false, or for lack of memory. */
-struct stack *cctx__stack(bool make);
+struct cctx_stack *cctx__stack(bool make);
 
 /* A scope of `kind`, and the token that ends it. NULL for lack of memory. */
 struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token);
 
 /* Put a new scope on top of `stack`, which is this thread's. */
-void cctx__scope_push(struct stack *stack, struct scope *scope);
+void cctx__scope_push(struct cctx_stack *stack, struct scope *scope);
 
 /* End the scope of `token`: false if it had ended. Only one caller ever gets true, and the
  * scope in `*mine` to take away: one of its own stack, or of none. A scope of another
  * thread's stack is marked as left, stays there until its owner passes by, and gives NULL. */
-bool cctx__scope_end(const cctx_token *token, struct stack *stack, struct scope **mine);
+bool cctx__scope_end(const cctx_token *token, struct cctx_stack *stack,
+                     struct scope **mine);
 
 /* What the token ends; SCOPE_FREE if that has ended. */
 enum scope_kind cctx__scope_kind(const cctx_token *token);
 
 /* Take `scope`, just ended, and all above it off this thread's stack, and free them. */
-void cctx__scope_pop(struct stack *stack, struct scope *scope);
+void cctx__scope_pop(struct cctx_stack *stack, struct scope *scope);
 
 /* Take `scope` alone out of the middle of this thread's stack, and free it. */
-void cctx__scope_unlink(struct stack *stack, struct scope *scope);
+void cctx__scope_unlink(struct cctx_stack *stack, struct scope *scope);
 
 /* Give the memory of a scope that is on no stack back to the pool. */
 void cctx__scope_free(struct scope *scope);
 
 /* The highest scope of `stack` (or NULL) that has not ended elsewhere; frees none. */
-struct scope *cctx__scope_top(const struct stack *stack);
+struct scope *cctx__scope_top(const struct cctx_stack *stack);
 
 #endif

@@ -15,15 +15,17 @@
 /* Guarded by the lock. */
 static cctx_loop loop;
 static bool running;
-static bool made;
 
 /* What it was about to call belongs to the parent: it is found dead at the next run. */
 static void forget_thread(void) {
   running = false;
-  if (made) list_splice(&loop.ready, &loop.batch);
+  list_splice(&loop.ready, &loop.batch);
 }
 
-__attribute__((constructor)) static void guard_forks(void) { cctx__at_fork(forget_thread); }
+__attribute__((constructor)) static void begin(void) {
+  cctx__loop_init(&loop);
+  cctx__at_fork(forget_thread);
+}
 
 static void *run(void *unused) {
   (void)unused;
@@ -54,10 +56,6 @@ static bool start(void) {
 cctx_loop *cctx__shared_loop(void) {
   bool ok;
   cctx__lock();
-  if (!made) {
-    cctx__loop_init(&loop);
-    made = true;
-  }
   /* A thread created with the lock held waits for it, and that is all. */
   ok = running || start();
   running = ok;

@@ -4,22 +4,19 @@
 
 const char *cctx_version(void) { return CCTX_VERSION_STRING; }
 
-const char *cctx_status_word(int status) {
-  switch (status) {
 #define XX(code, value, word, message)                                                     \
-  case value: return word;
-    CCTX_STATUS_MAP(XX)
-#undef XX
-  default: return "unknown";
-  }
+  if (status == (value)) return CHOOSE(word, message);
+
+const char *cctx_status_word(int status) {
+#define CHOOSE(word, message) word
+  CCTX_STATUS_MAP(XX)
+#undef CHOOSE
+  return "unknown";
 }
 
 const char *cctx_status_message(int status) {
-  switch (status) {
-#define XX(code, value, word, message)                                                     \
-  case value: return message;
-    CCTX_STATUS_MAP(XX)
-#undef XX
-  default: return "unknown status";
-  }
+#define CHOOSE(word, message) message
+  CCTX_STATUS_MAP(XX)
+#undef CHOOSE
+  return "unknown status";
 }

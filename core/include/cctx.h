@@ -31,6 +31,7 @@
 
 #include <cctx/base.h>     /* version, status codes */
 #include <cctx/memory.h>   /* where memory comes from */
+#include <cctx/log.h>      /* where it says that it is used wrongly */
 #include <cctx/clock.h>    /* now, never, a clock for tests */
 #include <cctx/context.h>  /* the tree: derive, cancel, ask */
 #include <cctx/value.h>    /* what this process knows of the request */

@@ -15,7 +15,7 @@ TOOL = "tests/tools/layers.py"
 # core/: a file may include its own header and those of the rows above it. A new file is
 # added here, in the lowest row it can have.
 CORE = """
-    text memory list heap status
+    text memory list heap status log
     lock
     clock pool
     alarm
@@ -27,7 +27,8 @@ CORE = """
     scope interpreter
     current
     observer
-    cancel derive merge value metadata loop
+    cancel value merge metadata loop string
+    derive
     shared
     observe wait
     boot timeout traceparent baggage
@@ -37,7 +38,7 @@ CORE = """
 # core/include/cctx/: a public header may include those of the rows above it.
 PUBLIC = """
     base
-    memory clock
+    memory clock log
     context
     value metadata current carrier loop
     interpreter

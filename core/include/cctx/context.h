@@ -134,6 +134,12 @@ CCTX_API int64_t cctx_remaining(const cctx *ctx);
  *  cancellation and deadline. */
 CCTX_API bool cctx_can_be_done(const cctx *ctx);
 
+/** Describe `ctx` for people: what it is now, then the path to its root, nearest first, as in
+ *  "canceled: value(tenant) < deadline < background". Names of keys, no values. Writes
+ *  at most `size` bytes with a final NUL, and returns the length that it would have
+ *  had, as snprintf does. */
+CCTX_API size_t cctx_string(const cctx *ctx, char *out, size_t size);
+
 /** How many contexts are alive in this process, the two roots not counted: for leak
  *  checks in tests. */
 CCTX_API size_t cctx_alive(void);

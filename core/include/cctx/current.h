@@ -50,6 +50,18 @@ CCTX_MUST_USE CCTX_API int cctx_attach(cctx *ctx, cctx_token *token);
  *  is inside it, and its thread gives the context back when it next attaches or detaches. */
 CCTX_API int cctx_detach(cctx_token *token);
 
+/** The scopes of one fiber. */
+typedef struct cctx_stack cctx_stack;
+
+/** For a host that switches fibers by itself: put `stack` (NULL: an empty one) in the place of
+ *  this thread's scopes, and return those, or NULL if there were none. Call it at each switch
+ *  with what the fiber to run next had when it was left; a fiber may go on on another
+ *  thread. Scopes in an interpreter's variable are not concerned. */
+CCTX_API cctx_stack *cctx_stack_swap(cctx_stack *stack);
+
+/** Free the scopes of a fiber that has ended, which are on no thread; NULL is allowed. */
+CCTX_API void cctx_stack_free(cctx_stack *stack);
+
 /** How many detaches found their scope ended already, in this process: each is a
  *  bracket that does not match. */
 CCTX_API uint64_t cctx_stale_detaches(void);

@@ -23,11 +23,17 @@ extern "C" {
 typedef struct cctx_key {
   const char *name; /**< for people; two private keys may have the same one */
   uint32_t id;      /**< 0 until first use; then never another key's */
-  uint32_t flags;
+  uint32_t flags;   /**< CCTX_KEY_SECRET or 0 */
 } cctx_key;
+
+/** A flag of a key: its values are secret, and never appear in a dump, log or string. Set it
+ *  before the key is used, in its initializer or in what cctx_key_named returned. */
+#define CCTX_KEY_SECRET 1u
 
 #define CCTX_KEY_INIT(name)                                                                \
   { (name), 0, 0 }
+#define CCTX_SECRET_KEY_INIT(name)                                                         \
+  { (name), 0, CCTX_KEY_SECRET }
 
 /** Room of the table of named keys, and of one name without its NUL. */
 #define CCTX_KEY_NAMES_MAX 1024
@@ -71,32 +77,30 @@ typedef struct cctx_variant {
 } cctx_variant;
 
 /** Make a variant. The bytes of a string are borrowed until it is stored. */
-static inline cctx_variant cctx_nil(void) {
+static inline cctx_variant cctx_variant_of(enum cctx_type type) {
   cctx_variant value;
   memset(&value, 0, sizeof value);
+  value.type = type;
   return value;
 }
+static inline cctx_variant cctx_nil(void) { return cctx_variant_of(CCTX_NIL); }
 static inline cctx_variant cctx_bool(bool b) {
-  cctx_variant value = cctx_nil();
-  value.type = CCTX_BOOL;
+  cctx_variant value = cctx_variant_of(CCTX_BOOL);
   value.as.b = b;
   return value;
 }
 static inline cctx_variant cctx_int(int64_t i) {
-  cctx_variant value = cctx_nil();
-  value.type = CCTX_INT;
+  cctx_variant value = cctx_variant_of(CCTX_INT);
   value.as.i = i;
   return value;
 }
 static inline cctx_variant cctx_double(double d) {
-  cctx_variant value = cctx_nil();
-  value.type = CCTX_DOUBLE;
+  cctx_variant value = cctx_variant_of(CCTX_DOUBLE);
   value.as.d = d;
   return value;
 }
 static inline cctx_variant cctx_bytes(const char *bytes, size_t len) {
-  cctx_variant value = cctx_nil();
-  value.type = CCTX_STRING;
+  cctx_variant value = cctx_variant_of(CCTX_STRING);
   value.as.s.bytes = bytes;
   value.as.s.len = len;
   return value;
@@ -106,8 +110,7 @@ static inline cctx_variant cctx_text(const char *text) {
 }
 static inline cctx_variant cctx_pointer(void *ptr, void (*retain)(void *),
                                         void (*release)(void *), const void *owner) {
-  cctx_variant value = cctx_nil();
-  value.type = CCTX_POINTER;
+  cctx_variant value = cctx_variant_of(CCTX_POINTER);
   value.as.p.ptr = ptr;
   value.as.p.retain = retain;
   value.as.p.release = release;
@@ -135,6 +138,11 @@ CCTX_MUST_USE CCTX_API cctx *cctx_with_values(cctx *parent,
  *  also for a NULL key (what cctx_key_find says of an unknown name). A string or
  *  pointer is borrowed: it lives as long as a reference to `ctx` is held. */
 CCTX_API int cctx_value(const cctx *ctx, const cctx_key *key, cctx_variant *out);
+
+/** Value `i` of all that are visible from `ctx`, nearest first, each key once: 0, or CCTX_ENOTFOUND
+ *  past the end. For tools: it looks through all of them at each call. Borrowed like
+ *  cctx_value; the keys must still be there. */
+CCTX_API int cctx_value_at(const cctx *ctx, size_t i, cctx_key **key, cctx_variant *out);
 
 #ifdef __cplusplus
 }

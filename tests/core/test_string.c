@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A context in words, its values one by one, and the log. */
+#include "check.h"
+
+static cctx_key token_key = CCTX_SECRET_KEY_INIT("token");
+
+static void check_string(const cctx *ctx, const char *expected) {
+  char text[256];
+  CHECK_EQ(cctx_string(ctx, text, sizeof text), strlen(expected));
+  CHECK_STR(text, expected);
+}
+
+TEST(a_string_says_what_it_is_and_how_it_came_to_be_without_values) {
+  cctx *cancel, *deadline, *value, *merged, *detached;
+  struct cctx_entry entries[] = {{&token_key, cctx_text("hush")},
+                                 {cctx_key_named("tenant"), cctx_text("acme")}};
+  cctx_clock_set(CCTX_SECOND);
+  cancel = cctx_with_cancel(cctx_background());
+  deadline = cctx_with_timeout(cancel, CCTX_SECOND / 4);
+  value = cctx_with_values(deadline, entries, 2);
+  check_string(cctx_background(), "live: background");
+  check_string(cctx_todo(), "live: todo");
+  check_string(value,
+               "live, 0.250 s left: value(token, tenant) < deadline < cancel < background");
+  merged = cctx_merge((cctx *[]){value, cancel}, 2);
+  cctx_cancel(cancel, NULL);
+  check_string(deadline, "canceled: deadline < cancel < background");
+  check_string(merged,
+               "canceled: merge < value(token, tenant) < deadline < cancel < background");
+  detached = cctx_detached(value, 0);
+  check_string(detached, "live: detached");
+  cctx_unref(detached);
+  cctx_unref(merged);
+  cctx_unref(value);
+  cctx_unref(deadline);
+  cctx_unref(cancel);
+}
+
+TEST(a_string_is_cut_to_its_room_and_tells_its_length) {
+  char text[5] = "????";
+  CHECK_EQ(cctx_string(cctx_background(), text, sizeof text), strlen("live: background"));
+  CHECK_STR(text, "live");
+  CHECK_EQ(cctx_string(cctx_background(), NULL, 0), strlen("live: background"));
+}
+
+TEST(values_come_one_by_one_nearest_first_each_key_once) {
+  cctx_key *a = cctx_key_named("string-a"), *b = cctx_key_named("string-b"), *key;
+  cctx *outer = cctx_with_value(cctx_background(), a, cctx_int(1));
+  cctx *middle = cctx_with_value(outer, &token_key, cctx_int(2));
+  struct cctx_entry entries[] = {{b, cctx_int(3)}, {a, cctx_int(4)}, {b, cctx_int(5)}};
+  cctx *inner = cctx_with_values(middle, entries, 3);
+  cctx_variant value;
+  CHECK_EQ(cctx_value_at(inner, 0, &key, &value), 0);
+  CHECK(key == b && value.as.i == 5);
+  CHECK_EQ(cctx_value_at(inner, 1, &key, &value), 0);
+  CHECK(key == a && value.as.i == 4);
+  CHECK_EQ(cctx_value_at(inner, 2, &key, &value), 0);
+  CHECK(key == &token_key && value.as.i == 2 && (key->flags & CCTX_KEY_SECRET));
+  CHECK_EQ(cctx_value_at(inner, 3, &key, &value), CCTX_ENOTFOUND);
+  CHECK_EQ(cctx_value_at(cctx_background(), 0, &key, &value), CCTX_ENOTFOUND);
+  cctx_unref(inner);
+  cctx_unref(middle);
+  cctx_unref(outer);
+}
+
+/* ---- The log ------------------------------------------------------------------------- */
+
+static int lines;
+static void count_line(void *arg, const char *message) {
+  cctx_token token;
+  CHECK(arg == &lines && strstr(message, "detach") != NULL);
+  lines++;
+  CHECK_EQ(cctx_attach(cctx_todo(), &token), 0); /* the log may use the library */
+  CHECK_EQ(cctx_detach(&token), 0);
+  CHECK_EQ(cctx_detach(&token), CCTX_ESTALE); /* and is not called for what it causes */
+}
+
+TEST(the_log_is_told_of_a_detach_too_many_and_is_silent_by_default) {
+  cctx_token token, again;
+  CHECK_EQ(cctx_attach(cctx_todo(), &token), 0);
+  again = token;
+  CHECK_EQ(cctx_detach(&token), 0);
+  CHECK_EQ(cctx_detach(&again), CCTX_ESTALE);
+  CHECK_EQ(lines, 0);
+  cctx_set_log(count_line, &lines);
+  CHECK_EQ(cctx_detach(&again), CCTX_ESTALE);
+  CHECK_EQ(lines, 1);
+  cctx_set_log(NULL, NULL);
+  CHECK_EQ(cctx_detach(&again), CCTX_ESTALE);
+  CHECK_EQ(lines, 1);
+}
