@@ -18,6 +18,7 @@ VERSION = re.search(
 )[1]
 FLAGS = ["-std=c11", "-fvisibility=hidden", "-D_DEFAULT_SOURCE", "-UNDEBUG", "-pthread"]
 LINK = ["-Wl,-z,now", "-Wl,-z,nodelete", "-pthread"]
+MAP = "-Wl,--version-script=core/libcctx.map"
 
 
 def files(pattern):
@@ -41,7 +42,7 @@ class BuildWithCore(build_ext):
         self.compiler.link_shared_object(
             objects,
             str(package / LIBRARY),
-            extra_preargs=[*LINK, "-Wl,-z,defs", f"-Wl,-soname,{LIBRARY}"],
+            extra_preargs=[*LINK, "-Wl,-z,defs", f"-Wl,-soname,{LIBRARY}", MAP],
         )
         ext.extra_objects = [str(package / LIBRARY)]
         super().build_extension(ext)
