@@ -108,13 +108,14 @@ def check_sizes(build):
             if path.suffix not in {".c", ".h", ".py", ".lua"} or not path.is_file():
                 continue
             lines = path.read_text().count("\n")
-            core += lines if top == "core" else 0
+            # The public headers are the book: a sentence there is not weighed against code.
+            core += lines if top == "core" and "include" not in path.parts else 0
             if lines > FILE_LINES:
                 where = path.relative_to(ROOT)
                 yield f"{where}: {lines} lines, over {FILE_LINES}: split it"
     if core > CORE_LINES:
-        yield f"core/ has {core} lines, over {CORE_LINES}"
-    print(f"core/: {core} lines of {CORE_LINES}")
+        yield f"core/ has {core} lines beside the public headers, over {CORE_LINES}"
+    print(f"core/: {core} lines of {CORE_LINES}, beside the public headers")
     library = build / "libcctx.so.0" if build else None
     if library and library.exists():
         command = ["nm", "-D", "--defined-only", str(library)]
