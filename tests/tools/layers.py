@@ -27,7 +27,7 @@ CORE = """
     scope interpreter
     current
     observer
-    cancel value merge metadata loop string
+    cancel value merge metadata loop string signal
     derive
     shared
     observe wait

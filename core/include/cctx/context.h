@@ -80,6 +80,14 @@ CCTX_MUST_USE CCTX_API cctx *cctx_merge(cctx *const *parents, size_t n);
  *  that is not positive gives an ordinary child. */
 CCTX_MUST_USE CCTX_API cctx *cctx_with_grace(cctx *parent, int64_t grace);
 
+/** Derive in `*out` a child that ends when this process receives `signo`, with "SIGTERM
+ *  received" or the like as its cause, or that cctx_cancel stops before. A handler that was
+ *  there before is called too, and is put back when no context waits for the signal any
+ *  more; where there was none, the signal does nothing else. Starts one thread, with all
+ *  signals blocked. CCTX_EINVAL for a signal that cannot be handled, CCTX_ENOMEM: `*out` is as it
+ *  was. In the child of a fork ask anew. */
+CCTX_API int cctx_with_signal(cctx **out, cctx *parent, int signo);
+
 /* ---- Cancellation --------------------------------------------------------
  *
  * The first cancellation wins: it fixes status and cause of the node and of every
