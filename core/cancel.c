@@ -55,7 +55,7 @@ int cctx_cancel_at(cctx *ctx, const char *message, const char *file, int line) {
   struct culprit culprit;
   int64_t now;
   bool first;
-  assert(ctx != NULL && "cctx_cancel: no context");
+  assert(cctx__is_live(ctx) && "cctx_cancel: no context, or one given back");
   if (ctx->stop == NULL || !ctx->stop->cancelable) return CCTX_EINVAL;
   cctx__culprit_set(&culprit, message, file, line);
   init(&found);

@@ -16,8 +16,8 @@
 #include "entries.h"
 #include "memory.h"
 
-static cctx background = {.deadline = CCTX_NEVER, .due = CCTX_NEVER};
-static cctx todo = {.deadline = CCTX_NEVER, .due = CCTX_NEVER};
+static cctx background = {.deadline = CCTX_NEVER, .due = CCTX_NEVER, .magic = CCTX__LIVE};
+static cctx todo = {.deadline = CCTX_NEVER, .due = CCTX_NEVER, .magic = CCTX__LIVE};
 static atomic_size_t alive;
 
 cctx *cctx_background(void) { return &background; }
@@ -29,7 +29,7 @@ static bool is_immortal(const cctx *ctx) { return ctx == &background || ctx == &
 
 cctx *cctx_ref(cctx *ctx) {
   size_t before;
-  assert(ctx != NULL && "cctx_ref: no context");
+  assert(cctx__is_live(ctx) && "cctx_ref: no context, or one given back");
   if (is_immortal(ctx)) return ctx;
   before = atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
   assert(before > 0 && "cctx_ref: the context was given back already");
@@ -41,6 +41,7 @@ cctx *cctx_ref(cctx *ctx) {
 static void give_back(cctx *ctx, cctx **dead) {
   size_t before;
   if (ctx == NULL || is_immortal(ctx)) return;
+  assert(cctx__is_live(ctx) && "cctx_unref: the context was given back already");
   before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
   assert(before > 0 && "cctx_unref: the context was given back already");
   if (before > 1) return;
@@ -57,6 +58,7 @@ void cctx_unref(cctx *ctx) {
     if (ctx->bag) cctx__entries_drop(ctx->bag);
     give_back(ctx->parent, &dead);
     for (size_t i = 0; i < ctx->kept_n; i++) give_back(ctx->kept[i], &dead);
+    ctx->magic = 0;
     cctx__free(ctx);
     atomic_fetch_sub(&alive, 1);
   }
@@ -70,6 +72,7 @@ cctx *cctx__node_new(cctx *parent, size_t room) {
   memset(ctx, 0, sizeof *ctx);
   atomic_init(&ctx->refs, 1);
   ctx->deadline = ctx->due = CCTX_NEVER;
+  ctx->magic = CCTX__LIVE;
   if (parent) {
     ctx->parent = cctx_ref(parent);
     ctx->stopper = parent->stopper;

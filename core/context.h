@@ -31,8 +31,15 @@ struct cctx {
   const cctx *metadata; /* nearest node with pairs, here or above; NULL: none */
   int64_t deadline;     /* the earliest on the path to the root */
   bool graced;          /* somewhere above it a grace delays what stops it */
+  uint32_t magic;       /* CCTX__LIVE until it is freed */
   int64_t due; /* the deadline that ends it; not that of a node that was born done */
 };
+
+/* For assertions: a node that was freed is not alive, as long as its memory is not in use again. */
+#define CCTX__LIVE 0x63637478u
+static inline bool cctx__is_live(const cctx *ctx) {
+  return ctx != NULL && ctx->magic == CCTX__LIVE;
+}
 
 /* Room of a part of a node, so that the next one is aligned. */
 #define CCTX__ALIGN(size) (((size) + 15) & ~(size_t)15)

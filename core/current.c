@@ -94,7 +94,7 @@ static int attach_stack(cctx *ctx, const void *tag, const struct cctx_sight *sig
 int cctx_attach_tagged(cctx *ctx, const void *tag, cctx_token *token) {
   struct cctx_sight sight;
   const struct cctx_interpreter *hook = cctx__look(&sight);
-  assert(ctx != NULL && "cctx_attach: no context");
+  assert(cctx__is_live(ctx) && "cctx_attach: no context, or one given back");
   *token = (cctx_token){NULL, 0};
   if (hook && sight.writable) return attach_variable(hook, ctx, tag, token);
   return attach_stack(ctx, tag, &sight, token);

@@ -10,7 +10,7 @@
 cctx *cctx_with_deadline_at(cctx *parent, int64_t deadline, const char *message,
                             const char *file, int line) {
   cctx *ctx;
-  assert(parent != NULL && "cctx_with_deadline: no parent");
+  assert(cctx__is_live(parent) && "cctx_with_deadline: no parent, or one given back");
   ctx = cctx__node_new(parent, sizeof(struct stop));
   if (ctx == NULL) return NULL;
   cctx__stop_init(ctx, cctx__room(ctx), deadline, true);
@@ -20,7 +20,7 @@ cctx *cctx_with_deadline_at(cctx *parent, int64_t deadline, const char *message,
 
 cctx *cctx_with_cancel(cctx *parent) {
   cctx *ctx;
-  assert(parent != NULL && "cctx_with_cancel: no parent");
+  assert(cctx__is_live(parent) && "cctx_with_cancel: no parent, or one given back");
   ctx = cctx__node_new(parent, sizeof(struct stop));
   if (ctx) cctx__stop_init(ctx, cctx__room(ctx), CCTX_NEVER, true);
   return ctx;
@@ -94,7 +94,7 @@ static void fill_detached(cctx *ctx, const cctx *parent, const struct detached_s
 cctx *cctx_detached(cctx *parent, unsigned flags) {
   struct detached_size size;
   cctx *ctx;
-  assert(parent != NULL && "cctx_detached: no parent");
+  assert(cctx__is_live(parent) && "cctx_detached: no parent, or one given back");
   if (!measure_detached(parent, flags, &size)) return NULL;
   ctx = cctx__node_new(NULL, CCTX__ALIGN(size.bag) + CCTX__ALIGN(size.pairs) + size.stop);
   if (ctx) fill_detached(ctx, parent, &size);

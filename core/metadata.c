@@ -24,7 +24,7 @@ int cctx_with_metadata(cctx **out, cctx *parent, const struct cctx_metadata_pair
   const struct pairs *old;
   cctx *ctx;
   int status;
-  assert(parent != NULL && "cctx_with_metadata: no parent");
+  assert(cctx__is_live(parent) && "cctx_with_metadata: no parent, or one given back");
   old = visible_pairs(parent);
   status = cctx__pairs_check(old, pairs, n, &size, &offender);
   if (status != CCTX_OK) {
@@ -44,7 +44,7 @@ int cctx_with_metadata(cctx **out, cctx *parent, const struct cctx_metadata_pair
  * search of its own: setting it in one scope took it out of the others. */
 const char *cctx_metadata(const cctx *ctx, const char *name, size_t *len) {
   const struct cctx_metadata_pair *pair;
-  assert(ctx != NULL && "cctx_metadata: no context");
+  assert(cctx__is_live(ctx) && "cctx_metadata: no context, or one given back");
   pair = ctx->metadata ? cctx__pairs_find(visible_pairs(ctx), name) : NULL;
   if (pair == NULL) return NULL;
   if (len) *len = pair->len;
@@ -52,7 +52,7 @@ const char *cctx_metadata(const cctx *ctx, const char *name, size_t *len) {
 }
 
 size_t cctx_metadata_count(const cctx *ctx) {
-  assert(ctx != NULL && "cctx_metadata_count: no context");
+  assert(cctx__is_live(ctx) && "cctx_metadata_count: no context, or one given back");
   return ctx->metadata ? visible_pairs(ctx)->n : 0;
 }
 

@@ -40,7 +40,7 @@ int cctx_on_done(cctx *ctx, cctx_loop *loop, cctx_done_fn *fn, void *arg,
                  cctx_observer *token) {
   struct observer *observer;
   struct list told;
-  assert(ctx != NULL && "cctx_on_done: no context");
+  assert(cctx__is_live(ctx) && "cctx_on_done: no context, or one given back");
   assert(fn != NULL && "cctx_on_done: no callback");
   observer = cctx__observer_take();
   if (observer == NULL) return CCTX_ENOMEM;

@@ -149,14 +149,14 @@ static struct verdict ask(const cctx *ctx) {
 }
 
 int cctx_err(const cctx *ctx) {
-  assert(ctx != NULL && "cctx_err: no context");
+  assert(cctx__is_live(ctx) && "cctx_err: no context, or one given back");
   return ask(ctx).status;
 }
 
 int cctx_cause(const cctx *ctx, struct cctx_cause *out) {
   struct verdict verdict;
   const struct culprit *who;
-  assert(ctx != NULL && "cctx_cause: no context");
+  assert(cctx__is_live(ctx) && "cctx_cause: no context, or one given back");
   verdict = ask(ctx);
   *out = (struct cctx_cause){verdict.status, "", "", 0, verdict.event.time};
   if (verdict.event.by == NULL) return CCTX_OK;
@@ -175,13 +175,13 @@ int cctx__verdict_at(const cctx *ctx, int64_t now) { return judge(ctx, now).stat
 int cctx__verdict(const cctx *ctx) { return cctx__verdict_at(ctx, cctx_now()); }
 
 int64_t cctx_deadline(const cctx *ctx) {
-  assert(ctx != NULL && "cctx_deadline: no context");
+  assert(cctx__is_live(ctx) && "cctx_deadline: no context, or one given back");
   return ctx->deadline;
 }
 
 int64_t cctx_remaining(const cctx *ctx) {
   int64_t now;
-  assert(ctx != NULL && "cctx_remaining: no context");
+  assert(cctx__is_live(ctx) && "cctx_remaining: no context, or one given back");
   if (ctx->deadline == CCTX_NEVER) return CCTX_NEVER;
   now = cctx_now();
   if (now < 0 && ctx->deadline > CCTX_NEVER + now) return CCTX_NEVER;
@@ -189,6 +189,6 @@ int64_t cctx_remaining(const cctx *ctx) {
 }
 
 bool cctx_can_be_done(const cctx *ctx) {
-  assert(ctx != NULL && "cctx_can_be_done: no context");
+  assert(cctx__is_live(ctx) && "cctx_can_be_done: no context, or one given back");
   return ctx->stopper != NULL;
 }

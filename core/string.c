@@ -57,7 +57,7 @@ static void add_node(struct text *text, const cctx *at) {
 
 size_t cctx_string(const cctx *ctx, char *out, size_t size) {
   struct text text = {out, size, 0};
-  assert(ctx != NULL && "cctx_string: no context");
+  assert(cctx__is_live(ctx) && "cctx_string: no context, or one given back");
   add_state(&text, ctx);
   for (const cctx *at = ctx; at; at = at->parent) {
     add(&text, at == ctx ? ": " : " < ");

@@ -13,7 +13,7 @@ static const cctx *next_values(const cctx *at) {
 cctx *cctx_with_values(cctx *parent, const struct cctx_entry *entries, size_t n) {
   size_t size = cctx__entries_size(n);
   cctx *ctx;
-  assert(parent != NULL && "cctx_with_values: no parent");
+  assert(cctx__is_live(parent) && "cctx_with_values: no parent, or one given back");
   for (size_t i = 0; i < n; i++) size = cctx__entries_size_with(size, &entries[i].value);
   if (size == 0) return NULL;
   ctx = cctx__node_new(parent, size);
@@ -38,7 +38,7 @@ cctx *cctx_with_value(cctx *parent, cctx_key *key, cctx_variant value) {
 int cctx_value(const cctx *ctx, const cctx_key *key, cctx_variant *out) {
   const cctx *at;
   uint32_t id;
-  assert(ctx != NULL && "cctx_value: no context");
+  assert(cctx__is_live(ctx) && "cctx_value: no context, or one given back");
   if (key == NULL) return CCTX_ENOTFOUND;
   id = __atomic_load_n(&key->id, __ATOMIC_RELAXED); /* 0: nothing was stored under it yet */
   for (at = ctx->values; at; at = next_values(at)) {

@@ -11,7 +11,7 @@
 /* Every cancellation wakes every waiter, and each looks for itself. */
 int cctx_wait(cctx *ctx, int64_t until) {
   int status;
-  assert(ctx != NULL && "cctx_wait: no context");
+  assert(cctx__is_live(ctx) && "cctx_wait: no context, or one given back");
   cctx__lock();
   while ((status = cctx__verdict(ctx)) == CCTX_OK && cctx_now() < until) {
     int64_t expected = cctx__expected(ctx);
@@ -30,7 +30,7 @@ __attribute__((constructor)) static void begin(void) { cctx__alarm_init(&never);
 int cctx_done_fd(cctx *ctx) {
   struct watch *watch;
   int fd;
-  assert(ctx != NULL && "cctx_done_fd: no context");
+  assert(cctx__is_live(ctx) && "cctx_done_fd: no context, or one given back");
   cctx__lock();
   watch = cctx__watch_of(ctx);
   fd = cctx__alarm_fd(watch ? &watch->alarm : &never);
