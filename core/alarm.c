@@ -5,7 +5,8 @@
  * While a test has stopped the clock, an alarm rings when cctx_clock_set reaches its time.
  *
  * After a fork the child shares the open file with its parent, so setting it there would
- * ring in the parent: the child forgets it, and makes its own.
+ * ring in the parent: the child forgets it, and makes its own. It does not close the number
+ * either, which may be somebody else's file by then.
  */
 #include "alarm.h"
 
@@ -36,9 +37,9 @@ bool cctx__alarm_is_made(const struct alarm *alarm) {
 
 int cctx__alarm_fd(struct alarm *alarm) {
   if (cctx__alarm_is_made(alarm)) return alarm->fd;
-  if (alarm->fd >= 0) close(alarm->fd); /* our copy of the parent's */
   alarm->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   alarm->epoch = epoch;
+  alarm->due = CCTX_NEVER;
   if (alarm->fd >= 0) list_append(&all, &alarm->link);
   return alarm->fd;
 }
@@ -54,12 +55,13 @@ static void apply(const struct alarm *alarm) {
 }
 
 void cctx__alarm_set(struct alarm *alarm, int64_t due) {
+  if (!cctx__alarm_is_made(alarm) || alarm->due == due) return;
   alarm->due = due;
-  if (cctx__alarm_is_made(alarm)) apply(alarm);
+  apply(alarm);
 }
 
 void cctx__alarm_close(struct alarm *alarm) {
-  if (alarm->fd >= 0) close(alarm->fd);
+  if (cctx__alarm_is_made(alarm)) close(alarm->fd);
   list_remove(&alarm->link);
   alarm->fd = -1;
 }

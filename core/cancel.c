@@ -21,8 +21,9 @@ static void reschedule(struct watch *root, const struct culprit *culprit,
     cctx__observers_expect(&at->observers, expected);
     for (struct list *link = at->joins.next; link != &at->joins; link = link->next) {
       cctx *node = LIST_ELEMENT(link, struct join, link)->node;
-      if (cctx__raise(node, expected, culprit))
-        list_append(roots, &node->stop->watch.rescheduled);
+      if (!cctx__raise(node, expected, culprit)) continue;
+      list_remove(&node->stop->watch.rescheduled); /* it may wait there already */
+      list_append(roots, &node->stop->watch.rescheduled);
     }
   }
 }
@@ -54,7 +55,7 @@ int cctx_cancel_at(cctx *ctx, const char *message, const char *file, int line) {
   struct published found;
   struct culprit culprit;
   int64_t now;
-  bool first;
+  bool first, call = false;
   assert(cctx__is_live(ctx) && "cctx_cancel: no context, or one given back");
   if (ctx->stop == NULL || !ctx->stop->cancelable) return CCTX_EINVAL;
   cctx__culprit_set(&culprit, message, file, line);
@@ -65,11 +66,11 @@ int cctx_cancel_at(cctx *ctx, const char *message, const char *file, int line) {
   if (first) {
     cctx__raise(ctx, now, &culprit);
     publish(ctx, now, &culprit, &found);
-    cctx__observers_tell(&found.told);
+    call = cctx__observers_tell(&found.told);
     cctx__wake();
   }
   cctx__unlock();
-  cctx__observers_call(&found.told);
+  if (call) cctx__observers_call(&found.told);
   return first;
 }
 

@@ -21,10 +21,11 @@
 #include <assert.h>
 #include <stdatomic.h>
 
+#include "current.h"
+
 #include "context.h"
 #include "interpreter.h"
 #include "log.h"
-#include "scope.h"
 
 static _Atomic uint64_t stamp;
 static _Atomic uint64_t stale_detaches;
@@ -78,17 +79,31 @@ static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx, const
   return status;
 }
 
-static int attach_stack(cctx *ctx, const void *tag, const struct cctx_sight *sight,
-                        cctx_token *token) {
-  struct cctx_stack *stack = cctx__stack(true);
-  struct scope *scope = stack ? cctx__scope_new(SCOPE_STACK, token) : NULL;
-  if (scope == NULL) return CCTX_ENOMEM;
+static void push(struct cctx_stack *stack, struct scope *scope, cctx *ctx, const void *tag,
+                 const struct cctx_sight *sight) {
   scope->ctx = cctx_ref(ctx);
   scope->tag = tag;
   scope->stamp = atomic_fetch_add(&stamp, 1) + 1;
   scope->place = sight->place;
   cctx__scope_push(stack, scope);
+}
+
+static int attach_stack(cctx *ctx, const void *tag, const struct cctx_sight *sight,
+                        cctx_token *token) {
+  struct cctx_stack *stack = cctx__stack(true);
+  struct scope *scope = stack ? cctx__scope_new(SCOPE_STACK, token) : NULL;
+  if (scope == NULL) return CCTX_ENOMEM;
+  push(stack, scope, ctx, tag, sight);
   return CCTX_OK;
+}
+
+bool cctx__enter_background(struct scope *scope) {
+  struct cctx_stack *stack = cctx__stack(true);
+  struct cctx_sight sight;
+  if (stack == NULL) return false;
+  cctx__look(&sight);
+  push(stack, scope, cctx_background(), NULL, &sight);
+  return true;
 }
 
 int cctx_attach_tagged(cctx *ctx, const void *tag, cctx_token *token) {

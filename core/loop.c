@@ -14,12 +14,21 @@ void cctx__loop_init(cctx_loop *loop) {
   list_init(&loop->batch);
   list_init(&loop->waiting);
   cctx__alarm_init(&loop->alarm);
+  loop->epoch = cctx__fork_epoch();
 }
 
 cctx_loop *cctx_loop_new(void) {
   cctx_loop *loop = cctx__alloc(sizeof *loop);
   if (loop) cctx__loop_init(loop);
   return loop;
+}
+
+/* A run that was on in the parent is not on here; what it was about to call is found dead. */
+static void notice_fork(cctx_loop *loop) {
+  if (loop->epoch == cctx__fork_epoch()) return;
+  loop->epoch = cctx__fork_epoch();
+  loop->running = false;
+  list_splice(&loop->ready, &loop->batch);
 }
 
 /* Take one observer out of `loop`; returns the context it kept, or NULL if there is none. */
@@ -38,9 +47,10 @@ static cctx *evict_one(cctx_loop *loop) {
 void cctx_loop_free(cctx_loop *loop) {
   cctx *ctx;
   if (loop == NULL) return;
-  assert(list_is_empty(&loop->batch) && "cctx_loop_free: the loop is running");
   do {
     cctx__lock();
+    notice_fork(loop);
+    assert(!loop->running && "cctx_loop_free: the loop is running");
     ctx = evict_one(loop);
     cctx__unlock();
     cctx_unref(ctx);
@@ -90,13 +100,16 @@ static void expire(cctx_loop *loop, int64_t now) {
 size_t cctx__loop_run(cctx_loop *loop, int64_t now) {
   size_t count = 0;
   struct list *link;
-  assert(list_is_empty(&loop->batch) && "cctx_loop_run: called from its own callback");
+  notice_fork(loop);
+  assert(!loop->running && "cctx_loop_run: called from its own callback");
+  loop->running = true;
   expire(loop, now);
   list_splice(&loop->batch, &loop->ready);
   while ((link = list_pop(&loop->batch)) != NULL) {
     cctx__observer_call(LIST_ELEMENT(link, struct observer, link));
     count++;
   }
+  loop->running = false;
   cctx__loop_arm(loop);
   return count;
 }

@@ -15,9 +15,10 @@ static cctx_loop none;
 __attribute__((constructor)) static void begin(void) { cctx__loop_init(&none); }
 
 /* The loop that will call: for an inline one, the one that tells of its deadline. NULL if the
- * shared thread is needed and cannot be started. */
+ * shared thread is needed and cannot be started. What is done already needs none. */
 static cctx_loop *loop_for(const cctx *ctx, cctx_loop *loop) {
-  if (loop == CCTX_INLINE && ctx->due == CCTX_NEVER && !ctx->graced) return &none;
+  bool has_time = ctx->due != CCTX_NEVER || ctx->graced;
+  if (loop == CCTX_INLINE && (!has_time || cctx_err(ctx) != CCTX_OK)) return &none;
   return loop == NULL || loop == CCTX_INLINE ? cctx__shared_loop() : loop;
 }
 
@@ -36,44 +37,51 @@ static void wait_for(struct observer *observer) {
   cctx__watch_link(watch);
 }
 
+/* An observer that has all it needs, so that nothing can fail any more; NULL for lack of
+ * memory. */
+static struct observer *new_observer(cctx *ctx, cctx_loop *loop) {
+  cctx_loop *caller = loop_for(ctx, loop);
+  struct observer *observer = caller ? cctx__observer_take() : NULL;
+  if (observer == NULL) return NULL;
+  observer->is_inline = loop == CCTX_INLINE;
+  observer->loop = caller;
+  observer->ctx = cctx_ref(ctx);
+  return observer;
+}
+
 int cctx_on_done(cctx *ctx, cctx_loop *loop, cctx_done_fn *fn, void *arg,
                  cctx_observer *token) {
   struct observer *observer;
   struct list told;
+  bool call = false;
   assert(cctx__is_live(ctx) && "cctx_on_done: no context, or one given back");
   assert(fn != NULL && "cctx_on_done: no callback");
-  observer = cctx__observer_take();
+  if (token) *token = (cctx_observer){NULL, 0};
+  observer = new_observer(ctx, loop);
   if (observer == NULL) return CCTX_ENOMEM;
-  observer->ctx = NULL;
-  observer->is_inline = loop == CCTX_INLINE;
-  observer->loop = loop_for(ctx, loop);
   observer->fn = fn;
   observer->arg = arg;
   list_init(&told);
   cctx__lock();
-  if (observer->loop == NULL) {
-    cctx__observer_retire(observer);
-    cctx__unlock();
-    return CCTX_ENOMEM;
-  }
-  observer->ctx = cctx_ref(ctx);
   if (token) *token = (cctx_observer){observer, observer->item.generation};
   if (cctx__verdict(ctx) == CCTX_OK) {
     wait_for(observer);
   } else {
     list_append(&told, &observer->link);
-    cctx__observers_tell(&told);
+    call = cctx__observers_tell(&told);
   }
   cctx__wake(); /* the shared thread, to look at its loop */
   cctx__unlock();
-  cctx__observers_call(&told);
+  if (call) cctx__observers_call(&told);
   return CCTX_OK;
 }
 
 /* The observer of `token`, if it is still in use. */
 static struct observer *find(const cctx_observer *token) {
   struct observer *observer = token->slot;
-  if (observer == NULL || observer->item.generation != token->generation) return NULL;
+  if (observer == NULL || observer->item.generation != token->generation ||
+      observer->epoch != cctx__fork_epoch()) /* the parent's: nobody here will call it */
+    return NULL;
   return observer;
 }
 

@@ -2,8 +2,7 @@
 /* Observers: from a context that is done to the thread that says so. */
 #include "observer.h"
 
-#include <cctx/interpreter.h>
-
+#include "current.h"
 #include "lock.h"
 
 static struct pool pool = {.size = sizeof(struct observer)};
@@ -11,6 +10,13 @@ static struct pool pool = {.size = sizeof(struct observer)};
 struct observer *cctx__observer_take(void) {
   struct observer *observer = (struct observer *)(void *)cctx__pool_take(&pool);
   if (observer == NULL) return NULL;
+  observer->reserved = cctx__scope_new(SCOPE_STACK, &observer->token);
+  if (observer->reserved == NULL) {
+    cctx__lock();
+    cctx__pool_give(&pool, &observer->item);
+    cctx__unlock();
+    return NULL;
+  }
   list_init(&observer->link);
   list_init(&observer->mine);
   observer->timer.in_heap = false;
@@ -43,7 +49,7 @@ void cctx__observers_expect(struct list *observers, int64_t time) {
   }
 }
 
-void cctx__observers_tell(struct list *told) {
+bool cctx__observers_tell(struct list *told) {
   struct list here, *link;
   list_init(&here);
   while ((link = list_pop(told)) != NULL) {
@@ -54,10 +60,12 @@ void cctx__observers_tell(struct list *told) {
     list_append(&here, &observer->link);
   }
   list_splice(told, &here);
+  return !list_is_empty(told);
 }
 
 cctx *cctx__observer_retire(struct observer *observer) {
   cctx *ctx = observer->ctx;
+  if (observer->reserved) cctx__scope_discard(observer->reserved);
   observer->item.generation++;
   observer->state = OBSERVER_FREE;
   observer->ctx = NULL;
@@ -65,13 +73,13 @@ cctx *cctx__observer_retire(struct observer *observer) {
   return ctx;
 }
 
-/* Foreign code begins with nothing current: the canceler's context is not the callback's. If
- * there is no memory for that, being called once is what counts. */
-static void call_under_background(const struct observer *observer) {
-  cctx_token token;
-  int status = cctx_attach_background(&token);
+/* Foreign code begins with nothing current: the canceler's context is not the callback's. A
+ * thread for which there is no memory to note that has no scope of its own either. */
+static void call_under_background(struct observer *observer) {
+  bool entered = cctx__enter_background(observer->reserved);
+  if (entered) observer->reserved = NULL; /* it goes with its detach */
   observer->fn(observer->ctx, observer->arg);
-  if (status == CCTX_OK) cctx_detach(&token);
+  if (entered) cctx_detach(&observer->token);
 }
 
 void cctx__observer_call(struct observer *observer) {
@@ -88,7 +96,6 @@ void cctx__observer_call(struct observer *observer) {
 
 void cctx__observers_call(struct list *told) {
   struct list *link;
-  if (list_is_empty(told)) return;
   cctx__lock();
   while ((link = list_pop(told)) != NULL)
     cctx__observer_call(LIST_ELEMENT(link, struct observer, link));

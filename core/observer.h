@@ -3,6 +3,7 @@
 #ifndef CCTX__OBSERVER_H
 #define CCTX__OBSERVER_H
 
+#include <cctx/current.h>
 #include <cctx/loop.h>
 
 #include "alarm.h"
@@ -14,7 +15,9 @@
 
 /* Where observers wait for the thread that calls them. Guarded by the lock. */
 struct cctx_loop {
-  struct list ready;   /* struct observer, to be called at the next run */
+  struct list ready; /* struct observer, to be called at the next run */
+  bool running;
+  unsigned epoch;      /* of the process that it runs in */
   struct list batch;   /* to be called by the run that is on */
   struct heap timers;  /* of the observers whose context has a deadline, while they wait */
   struct list waiting; /* struct observer.mine: all that wait, so that free finds them */
@@ -41,12 +44,14 @@ struct observer {
   struct list link;       /* on what its state says */
   struct list mine;       /* in loop->waiting, as long as it waits */
   struct heap_node timer; /* in loop->timers */
+  struct scope *reserved; /* for background, while it is called */
+  cctx_token token;       /* of that */
   pthread_t runner;
 };
 
 /* What was told by a cancellation: hand it to the loops. What is to run on this thread is left
- * in `told`. Under the lock. */
-void cctx__observers_tell(struct list *told);
+ * in `told`: true if there is any. Under the lock. */
+bool cctx__observers_tell(struct list *told);
 
 /* The observers on a watch will be ready at `time`, which is earlier than they knew. */
 void cctx__observers_expect(struct list *observers, int64_t time);

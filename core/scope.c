@@ -168,6 +168,12 @@ void cctx__scope_free(struct scope *scope) {
   cctx__unlock();
 }
 
+void cctx__scope_discard(struct scope *scope) {
+  scope->item.generation++;
+  scope->kind = SCOPE_FREE;
+  cctx__pool_give(&pool, &scope->item);
+}
+
 struct scope *cctx__scope_top(const struct cctx_stack *stack) {
   return stack ? below_left(stack) : NULL;
 }

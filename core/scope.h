@@ -64,6 +64,9 @@ void cctx__scope_unlink(struct cctx_stack *stack, struct scope *scope);
 /* Give the memory of a scope that is on no stack back to the pool. */
 void cctx__scope_free(struct scope *scope);
 
+/* Free a scope that was never pushed: its token is stale. Under the lock. */
+void cctx__scope_discard(struct scope *scope);
+
 /* The highest scope of `stack` (or NULL) that has not ended elsewhere; frees none. */
 struct scope *cctx__scope_top(const struct cctx_stack *stack);
 

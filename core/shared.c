@@ -5,60 +5,39 @@
  */
 #include "shared.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "clock.h"
 #include "lock.h"
 #include "loop.h"
+#include "thread.h"
 
 /* Guarded by the lock. */
 static cctx_loop loop;
-static bool running;
+static struct own_thread thread;
 
-/* What it was about to call belongs to the parent: it is found dead at the next run. */
-static void forget_thread(void) {
-  running = false;
-  list_splice(&loop.ready, &loop.batch);
-}
+static void forget_thread(void) { cctx__thread_forget(&thread); }
 
 __attribute__((constructor)) static void begin(void) {
   cctx__loop_init(&loop);
   cctx__at_fork(forget_thread);
 }
 
+/* A callback that forks has this very thread go on in the child: then it ends, and the child
+ * starts its own. */
 static void *run(void *unused) {
+  unsigned epoch;
   (void)unused;
   cctx__lock();
-  for (;;) {
+  for (epoch = cctx__fork_epoch(); epoch == cctx__fork_epoch();) {
     int64_t next = cctx__loop_next(&loop);
     if (next <= cctx_now())
       cctx__loop_run(&loop, cctx_now());
     else
       cctx__wait(cctx__clock_sleep_until(next));
   }
+  cctx__unlock();
   return NULL;
 }
 
-static bool start(void) {
-  sigset_t all, before;
-  pthread_t thread;
-  int status;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  status = pthread_create(&thread, NULL, run, NULL);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (status != 0) return false;
-  pthread_detach(thread);
-  return true;
-}
-
 cctx_loop *cctx__shared_loop(void) {
-  bool ok;
-  cctx__lock();
-  /* A thread created with the lock held waits for it, and that is all. */
-  ok = running || start();
-  running = ok;
-  cctx__unlock();
-  return ok ? &loop : NULL;
+  return cctx__thread_need(&thread, run) ? &loop : NULL;
 }

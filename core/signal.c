@@ -9,13 +9,13 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include "lock.h"
 #include "stop.h"
+#include "thread.h"
 
 #ifndef NSIG
 #define NSIG 65
@@ -36,7 +36,7 @@ static struct {
 } signals[NSIG];
 
 static sem_t arrival;
-static bool running; /* the thread, in this process */
+static struct own_thread thread;
 
 static void handle(int signo, siginfo_t *info, void *ucontext) {
   const struct sigaction *before = &signals[signo].before;
@@ -111,26 +111,16 @@ static void *run(void *unused) {
 /* The parent's contexts and its thread are not the child's. Its handlers stay, and do nothing
  * but call those before them, until the child asks for the signal itself. */
 static void forget(void) {
-  running = false;
+  cctx__thread_forget(&thread);
+  sem_init(&arrival, 0, 0);
   for (int signo = 1; signo < NSIG; signo++)
     if (signals[signo].waiting.next)
       while (list_pop(&signals[signo].waiting)) continue;
 }
 
-__attribute__((constructor)) static void begin(void) { cctx__at_fork(forget); }
-
-/* Under the lock. */
-static bool start(void) {
-  sigset_t all, before;
-  pthread_t thread;
-  if (running) return true;
+__attribute__((constructor)) static void begin(void) {
   sem_init(&arrival, 0, 0);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  running = pthread_create(&thread, NULL, run, NULL) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (running) pthread_detach(thread);
-  return running;
+  cctx__at_fork(forget);
 }
 
 /* ---- Contexts -------------------------------------------------------------------------- */
@@ -141,10 +131,9 @@ static bool is_ours(int signo) {
          now.sa_sigaction == handle;
 }
 
-/* Under the lock: see to it that `signo` is handled here. 0, CCTX_EINVAL or CCTX_ENOMEM. */
+/* Under the lock: see to it that `signo` is handled here. 0 or CCTX_EINVAL. */
 static int listen(int signo) {
   struct sigaction ours = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART};
-  if (!start()) return CCTX_ENOMEM;
   if (signals[signo].waiting.next == NULL) list_init(&signals[signo].waiting);
   if (is_ours(signo)) return CCTX_OK;
   sigfillset(&ours.sa_mask);
@@ -169,6 +158,7 @@ int cctx_with_signal(cctx **out, cctx *parent, int signo) {
   int status;
   assert(cctx__is_live(parent) && "cctx_with_signal: no parent, or one given back");
   if (signo <= 0 || signo >= NSIG) return CCTX_EINVAL;
+  if (!cctx__thread_need(&thread, run)) return CCTX_ENOMEM;
   ctx = cctx__node_new(parent, sizeof *signaled);
   if (ctx == NULL) return CCTX_ENOMEM;
   signaled = cctx__room(ctx);

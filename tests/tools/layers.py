@@ -17,7 +17,7 @@ TOOL = "tests/tools/layers.py"
 CORE = """
     text memory list heap status log
     lock
-    clock pool
+    clock pool thread
     alarm
     key pairs
     entries

@@ -16,7 +16,9 @@ extern "C" {
  * that cancels (CCTX_INLINE). A callback runs once or never, with no lock held, after the
  * whole subtree of what was canceled answers done: the callbacks of one cancellation
  * by node, a parent's before its children's, children in the order in which they were first
- * observed, and within a node in the order of registration. It runs with background current.
+ * observed, and within a node in the order of registration. Of a deadline they come in the
+ * order of time, and of the same time in that of registration. They run with background
+ * current.
  */
 
 /** A place where callbacks are run: by one thread at a time, which is the host's choice. */
@@ -57,7 +59,8 @@ typedef struct cctx_observer {
 
 /** Call `fn`(ctx, arg) by `loop` once `ctx` is done; at once, in the same way, if it is done
  *  already. The registration keeps a reference to `ctx` until the callback has returned or
- *  was prevented. `observer` may be NULL. CCTX_ENOMEM: nothing is registered, fn never runs. */
+ *  was prevented. `observer` may be NULL. CCTX_ENOMEM: nothing is registered, fn never runs, and the
+ *  observer is one that off_done finds ended. */
 CCTX_MUST_USE CCTX_API int cctx_on_done(cctx *ctx, cctx_loop *loop, cctx_done_fn *fn,
                                         void *arg, cctx_observer *observer);
 
