@@ -152,11 +152,13 @@ static void wait_for_calls(int n) {
 
 TEST(without_a_loop_the_librarys_thread_calls) {
   cctx *ctx = cctx_with_cancel(cctx_background());
+  cctx_observer observer;
   pthread_t caller;
   atomic_store(&calls, 0);
-  CHECK_EQ(cctx_on_done(ctx, NULL, count, &caller, NULL), 0);
+  CHECK_EQ(cctx_on_done(ctx, NULL, count, &caller, &observer), 0);
   cctx_cancel(ctx, NULL);
   wait_for_calls(1);
+  CHECK_EQ(cctx_off_done_wait(&observer), 0); /* it holds a reference until it has returned */
   CHECK(!pthread_equal(caller, pthread_self()));
   cctx_unref(ctx);
 }
@@ -207,9 +209,10 @@ static int status_of(pid_t child) {
 TEST(after_a_fork_nothing_registered_before_is_called_and_new_things_work) {
   cctx *ctx = cctx_with_cancel(cctx_background());
   int fd = cctx_done_fd(ctx);
+  cctx_observer observer;
   pid_t child;
   atomic_store(&calls, 0);
-  CHECK_EQ(cctx_on_done(ctx, NULL, count, NULL, NULL), 0);
+  CHECK_EQ(cctx_on_done(ctx, NULL, count, NULL, &observer), 0);
   CHECK_EQ(cctx_on_done(ctx, CCTX_INLINE, count, NULL, NULL), 0);
   child = fork();
   if (child == 0) {
@@ -231,5 +234,6 @@ TEST(after_a_fork_nothing_registered_before_is_called_and_new_things_work) {
   cctx_cancel(ctx, NULL);
   CHECK(is_readable(fd));
   wait_for_calls(2);
+  CHECK_EQ(cctx_off_done_wait(&observer), 0);
   cctx_unref(ctx);
 }

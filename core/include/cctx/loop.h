@@ -79,7 +79,8 @@ CCTX_API int cctx_wait(cctx *ctx, int64_t until);
 /** A file descriptor that poll and epoll find readable once `ctx` is done, and for ever
  *  after; made at the first call and shared. It belongs to the context: good while a reference
  *  to that is held, never to be read, written or closed. In the child of a fork ask anew. A
- *  negative CCTX_E code if the system has none left. */
+ *  negative CCTX_E code if the system has none left: look at it before you hand it to poll, which
+ *  ignores a negative descriptor. */
 CCTX_API int cctx_done_fd(cctx *ctx);
 
 #ifdef __cplusplus
