@@ -51,7 +51,7 @@ class BuildWithCore(build_ext):
     def copy_headers(self, to):
         """The C headers, for extensions that build against the installed package."""
         for tree in ["core/include", "bindings/lua/include", "bindings/python/include"]:
-            for header in pathlib.Path(tree).rglob("*.h"):
+            for header in pathlib.Path(tree).rglob("*.h*"):
                 copy = to / header.relative_to(tree)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(header, copy)

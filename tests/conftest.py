@@ -134,7 +134,7 @@ class CProgram(Program):
         program = BUILD / "tests" / directory / self.path.stem
         missing = not_built(program)
         # An embedded interpreter keeps memory until exit on purpose.
-        return [[str(program)]], environment(leaks=directory == "core"), missing
+        return [[str(program)]], environment(leaks=directory != "hosts"), missing
 
 
 class LuaFile(Program):
@@ -153,7 +153,7 @@ class LuaFile(Program):
 def pytest_collect_file(file_path, parent):
     directory = file_path.parent.name
     if file_path.name.startswith("test_"):
-        if file_path.suffix == ".c" and directory in ("core", "hosts"):
+        if file_path.suffix in (".c", ".cpp") and directory in ("core", "extras", "hosts"):
             return CProgram.from_parent(parent, path=file_path)
         if file_path.suffix == ".lua" and directory == "lua":
             return LuaFile.from_parent(parent, path=file_path)

@@ -46,22 +46,24 @@ def parts():
                 yield pytest.param(mark[5:], code, id=f"{page.name}-{number}")
 
 
-def compile_c(code, build, directory):
-    source = directory / "program.c"
+def compile_c(language, code, build, directory):
+    source = directory / f"program.{language}"
     program = directory / "program"
     source.write_text(code)
-    compiler = shutil.which("cc")
-    flags = ["-std=c11", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Werror"]
-    libraries = ["-L", build, "-l:libcctx.so.0", f"-Wl,-rpath,{build}", "-pthread"]
-    command = [compiler, *flags, "-I", ROOT / "core/include", source, "-o", program]
+    compiler, standard = {"c": ("cc", "c11"), "cpp": ("c++", "c++17")}[language]
+    flags = [f"-std={standard}", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-Werror"]
+    flags += ["-I", ROOT / "core/include", "-I", ROOT / "extras/include"]
+    libraries = ["-L", build, "-l:libcctx_extras.a", "-l:libcctx.so.0"]
+    libraries += [f"-Wl,-rpath,{build}", "-pthread"]
+    command = [shutil.which(compiler), *flags, source, "-o", program]
     said = subprocess.run([*command, *libraries], capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     return [program]
 
 
 def command_for(language, code, build, directory):
-    if language == "c":
-        return compile_c(code, build, directory)
+    if language in ("c", "cpp"):
+        return compile_c(language, code, build, directory)
     suffix, interpreter = {
         "python": (".py", sys.executable),
         "lua": (".lua", os.environ.get("LUA", "lua5.4")),
