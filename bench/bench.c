@@ -1,149 +1,145 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times the hot paths beside malloc and an atomic add in the same run: bench [--json]. */
-#include <cctx.h>
-
-#include <stdatomic.h>
+/* Measures the operations that are named, one line of JSON each:
+ *
+ *     bench [--count] OP:X...     bench --list
+ *
+ * With --count each runs a few times, once inside bench_run, and only how often is printed:
+ * for a profiler that counts what happens in there.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 7, DEPTH_MAX = 32 };
-#define ROUND_NS (20 * CCTX_MILLISECOND)
+#include "bench.h"
+#include "count.h"
 
-static cctx *chain[DEPTH_MAX + 1]; /* chain[n]: n values deep, the wanted one at the top */
-static cctx *timed;                /* has a deadline far away */
-static cctx_key *wanted, *other;
-static volatile int64_t sink; /* what the compiler must not know to be unused */
+enum { ROUNDS = 5, COUNTED = 64 };
+#define ROUND_NS (8 * CCTX_MILLISECOND)       /* of operations, */
+#define ROUND_WALL_NS (40 * CCTX_MILLISECOND) /* unless setting up takes most of it */
 
-/* Each runs its operation `n` times. */
+static const struct bench_op *const groups[] = {bench_rulers, bench_derive, bench_ask,
+                                                bench_observe, bench_current};
+enum { GROUPS = sizeof groups / sizeof *groups };
 
-static void time_malloc(long n) {
-  while (n-- > 0) {
-    void *volatile memory = malloc(96);
-    free(memory);
+volatile int64_t bench_sink;
+
+void *bench_must(void *pointer) {
+  if (pointer == NULL) {
+    fprintf(stderr, "bench: out of memory\n");
+    exit(1);
   }
+  return pointer;
 }
 
-static void time_atomic(long n) {
-  static _Atomic long count;
-  while (n-- > 0) atomic_fetch_add(&count, 1);
+long bench_limit(const struct bench_op *op, long x, long wanted) {
+  long limit = op->room / (x > 1 ? x : 1);
+  if (op->room == 0 || limit > wanted) return wanted;
+  return limit > 1 ? limit : 1;
 }
 
-static void time_ref(long n) {
-  while (n-- > 0) cctx_unref(cctx_ref(timed));
+__attribute__((noinline)) void bench_run(const struct bench_op *op, long n) {
+  op->run(n);
+  bench_sink++; /* so that the call is not a jump out of here */
 }
 
-static void time_with_value(long n) {
-  while (n-- > 0) cctx_unref(cctx_with_value(timed, wanted, cctx_int(n)));
+static int64_t time_batch(const struct bench_op *op, long n) {
+  int64_t start, end;
+  if (op->prepare) op->prepare(n);
+  start = cctx_now();
+  bench_run(op, n);
+  end = cctx_now();
+  if (op->restore) op->restore(n);
+  return end - start;
 }
 
-static void time_with_cancel(long n) {
-  while (n-- > 0) cctx_finish(cctx_with_cancel(timed));
+/* Nanoseconds of one operation, over batches of `n` that fill a round. */
+static double time_round(const struct bench_op *op, long n) {
+  int64_t total = 0, until = cctx_now() + ROUND_WALL_NS;
+  long done = 0;
+  do {
+    total += time_batch(op, n);
+    done += n;
+  } while (total < ROUND_NS && cctx_now() < until);
+  return (double)total / (double)done;
 }
 
-static void time_with_timeout(long n) {
-  while (n-- > 0) cctx_finish(cctx_with_timeout(timed, CCTX_SECOND));
-}
-
-static void time_err(long n) {
-  while (n-- > 0) sink += cctx_err(timed);
-}
-
-static void time_current(long n) {
-  while (n-- > 0) sink += cctx_current() == timed;
-}
-
-static void time_attach(long n) {
-  while (n-- > 0) {
-    cctx_token token;
-    if (cctx_attach(timed, &token) != 0) abort();
-    cctx_detach(&token);
-  }
-}
-
-static void read_at(int depth, long n) {
-  cctx_variant value;
-  while (n-- > 0) {
-    if (cctx_value(chain[depth], wanted, &value) != 0) abort();
-    sink += value.as.i;
-  }
-}
-static void time_value_1(long n) { read_at(1, n); }
-static void time_value_8(long n) { read_at(8, n); }
-static void time_value_32(long n) { read_at(32, n); }
-
-static const struct {
-  const char *name;
-  void (*run)(long n);
-} cases[] = {
-    {"malloc + free", time_malloc}, /* first: the others are told in its time */
-    {"atomic add", time_atomic},
-    {"ref + unref", time_ref},
-    {"with_value + unref", time_with_value},
-    {"with_cancel + finish", time_with_cancel},
-    {"with_timeout + finish", time_with_timeout},
-    {"err, with a deadline", time_err},
-    {"value, 1 deep", time_value_1},
-    {"value, 8 deep", time_value_8},
-    {"value, 32 deep", time_value_32},
-    {"current", time_current},
-    {"attach + detach", time_attach},
-};
-enum { CASES = sizeof cases / sizeof *cases };
-
-static int64_t time_round(void (*run)(long), long n) {
-  int64_t start = cctx_now();
-  run(n);
-  return cctx_now() - start;
-}
-
-/* Nanoseconds of one operation: the best of some rounds, the least disturbed. */
-static double measure(void (*run)(long)) {
-  long n = 1000;
-  double best = 1e9;
-  int round;
-  while (time_round(run, n) < ROUND_NS) n *= 2;
-  for (round = 0; round < ROUNDS; round++) {
-    double ns = (double)time_round(run, n) / (double)n;
+/* The best of some rounds: the one that other programs disturbed least. */
+static double time_op(const struct bench_op *op, long x) {
+  double best = 1e18;
+  long n = bench_limit(op, x, 16), more;
+  while (time_batch(op, n) < ROUND_NS && (more = bench_limit(op, x, n * 2)) > n) n = more;
+  for (int round = 0; round < ROUNDS; round++) {
+    double ns = time_round(op, n);
     if (ns < best) best = ns;
   }
   return best;
 }
 
-static void make_contexts(void) {
-  int depth;
-  wanted = cctx_key_named("wanted");
-  other = cctx_key_named("other");
-  timed = cctx_with_timeout(cctx_background(), 3600 * CCTX_SECOND);
-  if (wanted == NULL || other == NULL || timed == NULL) abort();
-  chain[1] = cctx_with_value(timed, wanted, cctx_int(1));
-  for (depth = 2; depth <= DEPTH_MAX; depth++)
-    chain[depth] = cctx_with_value(chain[depth - 1], other, cctx_int(depth));
+static void print_count(const char *name, double count) {
+  if (count < 0)
+    printf(", \"%s\": null", name);
+  else
+    printf(", \"%s\": %.4g", name, count);
 }
 
-static void free_contexts(void) {
-  int depth;
-  for (depth = 1; depth <= DEPTH_MAX; depth++) cctx_unref(chain[depth]);
-  cctx_finish(timed);
+static void measure(const struct bench_op *op, long x) {
+  long n = bench_limit(op, x, COUNTED);
+  double syscalls = count_syscalls(op, x, n);
+  if (op->open) op->open(x);
+  printf("{\"op\": \"%s\", \"x\": %ld, \"ns\": %.3f", op->name, x, time_op(op, x));
+  print_count("allocations", count_allocations(op, n));
+  print_count("syscalls", syscalls);
+  print_count("instructions", count_instructions(op, n));
+  puts("}");
+  if (op->close) op->close();
+}
+
+static void count_once(const struct bench_op *op, long x) {
+  long n = bench_limit(op, x, COUNTED);
+  if (op->open) op->open(x);
+  for (int round = 0; round < 2; round++) { /* the first finds caches and pools empty */
+    if (op->prepare) op->prepare(n);
+    if (round > 0)
+      bench_run(op, n);
+    else
+      op->run(n);
+    if (op->restore) op->restore(n);
+  }
+  if (op->close) op->close();
+  printf("{\"op\": \"%s\", \"x\": %ld, \"n\": %ld}\n", op->name, x, n);
+}
+
+static const struct bench_op *find(const char *name, size_t len) {
+  for (int i = 0; i < GROUPS; i++)
+    for (const struct bench_op *op = groups[i]; op->name; op++)
+      if (strlen(op->name) == len && memcmp(op->name, name, len) == 0) return op;
+  return NULL;
+}
+
+static void list(void) {
+  for (int i = 0; i < GROUPS; i++)
+    for (const struct bench_op *op = groups[i]; op->name; op++) puts(op->name);
 }
 
 int main(int argc, char **argv) {
-  bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
-  double unit = 0;
-  int i;
-  make_contexts();
-  if (!json) printf("C, libcctx %s%*s x malloc\n", cctx_version(), 13, "ns");
-  for (i = 0; i < CASES; i++) {
-    double ns = measure(cases[i].run);
-    if (i == 0) unit = ns;
-    if (json)
-      printf("%s\"%s\": {\"ns\": %.2f, \"ratio\": %.3f}", i ? ",\n " : "{", cases[i].name,
-             ns, ns / unit);
+  bool counting = argc > 1 && strcmp(argv[1], "--count") == 0;
+  if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+    list();
+    return 0;
+  }
+  for (int i = counting ? 2 : 1; i < argc; i++) {
+    size_t len = strcspn(argv[i], ":");
+    const struct bench_op *op = find(argv[i], len);
+    long x = argv[i][len] ? strtol(argv[i] + len + 1, NULL, 10) : 0;
+    if (op == NULL) {
+      fprintf(stderr, "bench: no operation '%s'; --list names them\n", argv[i]);
+      return 2;
+    }
+    if (counting)
+      count_once(op, x);
     else
-      printf("  %-24s%9.1f%9.2f\n", cases[i].name, ns, ns / unit);
+      measure(op, x);
     fflush(stdout);
   }
-  if (json) puts("}");
-  free_contexts();
   return 0;
 }

@@ -1,0 +1,3 @@
+module cctx-bench
+
+go 1.21

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the others are told in: what any C program pays for. */
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "bench.h"
+
+static void run_malloc(long n) {
+  while (n-- > 0) {
+    void *volatile memory = malloc(96);
+    free(memory);
+  }
+}
+
+static void run_atomic(long n) {
+  static _Atomic long count;
+  while (n-- > 0) atomic_fetch_add(&count, 1);
+}
+
+static void run_now(long n) {
+  while (n-- > 0) bench_sink += cctx_now();
+}
+
+const struct bench_op bench_rulers[] = {
+    {.name = "malloc", .run = run_malloc},
+    {.name = "atomic", .run = run_atomic},
+    {.name = "now", .run = run_now},
+    {.name = NULL},
+};
