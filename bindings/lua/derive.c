@@ -82,8 +82,9 @@ static int cancel(lua_State *L) {
   lcctx_find_place(L, &place);
   status = cctx_cancel_at(ctx, message, place.file, place.line);
   if (status == CCTX_EINVAL)
-    return luaL_error(L, "this context cannot be canceled: only one that with_cancel, "
-                         "with_timeout or with_deadline made can");
+    return luaL_error(
+        L, "this context cannot be canceled: only what with_cancel, with_timeout, "
+           "with_deadline, with_grace or merge made can");
   lua_pushboolean(L, status == 1);
   return 1;
 }

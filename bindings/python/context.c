@@ -163,8 +163,8 @@ static PyObject *context_cancel(PyObject *self, PyObject *args, PyObject *kwargs
   first = cctx_cancel_at(get(self), message, file, line);
   if (first >= 0) return PyBool_FromLong(first);
   PyErr_SetString(PyExc_ValueError,
-                  "this context cannot be canceled: only what with_cancel, with_timeout or "
-                  "with_deadline returned can");
+                  "this context cannot be canceled: only what with_cancel, with_timeout, "
+                  "with_deadline, with_grace or merge returned can");
   return NULL;
 }
 

@@ -96,8 +96,8 @@ CCTX_API int cctx_with_signal(cctx **out, cctx *parent, int signo);
  */
 
 /** Stop `ctx` and its descendants. 1 if this call stopped it, 0 if it was done
- *  already, CCTX_EINVAL if it is not a context that with_cancel or with_deadline made:
- *  canceling it would stop its parent. `message`, `file`, `line` as above; they are
+ *  already, CCTX_EINVAL if its constructor does not say that it can be canceled (a root, values,
+ *  metadata, what is detached): that would stop its parent. `message`, `file`, `line` as above; they are
  *  copied, so this cannot fail for lack of memory. Not async-signal-safe. */
 CCTX_API int cctx_cancel_at(cctx *ctx, const char *message, const char *file, int line);
 
