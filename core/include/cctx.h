@@ -12,19 +12,19 @@
  *     cctx_unref(tenant);
  *     cctx_finish(ctx);         // cancel whatever still works for it
  *
- * These hold for every function; its comment says so where it differs.
+ * Five contracts hold throughout; a function's comment has only what is special to it.
  *
- *   Ownership  A context that a function returns or stores in `out` is yours: give it back
- *              once with cctx_unref(). What a function lends is named "borrowed".
- *              Arguments are borrowed for the call.
- *   Threads    Any thread may call, with a context it holds a reference to. Nothing
- *              here is async-signal-safe unless its comment says so.
- *   Errors     A constructor returns NULL for lack of memory. Everything else that can
- *              fail returns 0 or a negative CCTX_E code. Objects are as they were.
- *   Time       int64_t nanoseconds of cctx_now(). `deadline` is absolute, `timeout`
- *              relative, CCTX_NEVER no limit; sums saturate.
- *   Misuse     NULL where it is not allowed, or a context already given back, is a bug of
- *              the caller: an assertion in debug builds, undefined otherwise.
+ *   Ownership  What a constructor makes, returned or in `out`, has one holder: you. Each
+ *              holder calls cctx_unref() once. "Borrowed" means that somebody else
+ *              holds it. A function borrows its arguments while it runs.
+ *   Threads    A context that you hold may be used on every thread. A signal handler may
+ *              call only what says that it is async-signal-safe.
+ *   Errors     Constructors know one error, no memory, and answer NULL. The others answer 0
+ *              or a negative CCTX_E code. After an error all is as it was before the call.
+ *   Time       Nanoseconds of cctx_now() in an int64_t: a point named `deadline`, a length
+ *              named `timeout`, CCTX_NEVER for no limit. Sums stop at the ends.
+ *   Misuse     No context where one is due, or one that its holder gave back: debug builds
+ *              stop with an assertion that names the function, others do what they may.
  */
 #ifndef CCTX_H
 #define CCTX_H

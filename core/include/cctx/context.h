@@ -26,12 +26,12 @@ CCTX_API cctx *cctx_background(void);
  *  Behaves as background and differs from it. */
 CCTX_API cctx *cctx_todo(void);
 
-/** Take one more reference; returns `ctx`. Never fails, never blocks. */
+/** Count one more holder of `ctx`, and hand it back for convenience. Cannot fail. */
 CCTX_API cctx *cctx_ref(cctx *ctx);
 
-/** Give a reference back; the last one frees the context, and the ancestors that
- *  only it kept. NULL is allowed. Does not cancel: who holds a reference goes on.
- *  May run the release hooks of values on this thread. */
+/** The opposite of cctx_ref, and of every constructor. When nobody holds `ctx` any more it is
+ *  freed, with those of its ancestors that nobody else needs; the release hooks of their
+ *  values run here. Ends nothing: to stop work, cancel. NULL does nothing. */
 CCTX_API void cctx_unref(cctx *ctx);
 
 /** A child that cctx_cancel can stop. A child of a context that is done is done. */
