@@ -36,7 +36,7 @@ def environment(leaks):
     if SANITIZE:
         env["ASAN_OPTIONS"] = f"detect_leaks={int(leaks)}:abort_on_error=0"
         env["UBSAN_OPTIONS"] = "print_stacktrace=1"
-        env["TSAN_OPTIONS"] = "halt_on_error=1"
+        env["TSAN_OPTIONS"] = "halt_on_error=1:die_after_fork=0"
         env["PYTHONMALLOC"] = "malloc"
     return env
 

@@ -62,24 +62,31 @@ static inline void m_tell(struct model *m, struct m_node *top, int canceler) {
   }
 }
 
-static inline void m_end_below(struct model *m, struct m_node *n, int why) {
-  m_end(n, CCTX_ECANCELED, why, m->now);
-  for (struct m_node *kid = m->nodes; kid < m->nodes + NODES; kid++)
-    if (kid->alive && kid->parent == n) m_end_below(m, kid, why);
+/* Where nodes are woven: whoever waits for one that was live and is so no more. */
+static inline void m_tell_ended(struct model *m, const bool *was_live, int canceler) {
+  for (struct m_observer *o = m->observers; o < m->observers + OBSERVERS; o++)
+    if (o->state == WAITING && was_live[o->node - m->nodes] && m_status(m, o->node) != 0)
+      m_ready(m, o, canceler);
 }
 
 static inline int m_cancel(struct model *m, struct m_node *n, int why, int canceler) {
+  bool was_live[NODES];
   if (!n->cancelable) return CCTX_EINVAL;
-  if (n->status != 0) return 0;
-  m_end_below(m, n, why);
-  m_tell(m, n, canceler);
+  if (m_status(m, n) != 0) return 0;
+  for (int i = 0; i < NODES; i++)
+    was_live[i] = m->nodes[i].alive && m_status(m, &m->nodes[i]) == 0;
+  n->canceled = (struct m_end){m->now, CCTX_ECANCELED, why, ++m->count};
+  if (m->woven)
+    m_tell_ended(m, was_live, canceler);
+  else
+    m_tell(m, n, canceler);
   return 1;
 }
 
 static inline void m_observe(struct model *m, struct m_observer *o, struct m_node *n,
                              int loop, int canceler) {
   *o = (struct m_observer){WAITING, n, loop, 0, ++m->count};
-  if (n->status != 0) m_ready(m, o, canceler);
+  if (m_status(m, n) != 0) m_ready(m, o, canceler);
 }
 
 static inline int m_withdraw(struct m_observer *o) {
@@ -97,14 +104,17 @@ static inline struct m_observer *m_next(struct model *m, int queue) {
   return next;
 }
 
-/* The first that `loop` has to tell of a deadline until `now`; NULL: none. */
+/* The first that `loop` has to tell until `now`, when a deadline passes or a grace is over;
+ * NULL: none. */
 static inline struct m_observer *m_expired(struct model *m, int loop, int64_t now) {
   struct m_observer *first = NULL;
-  for (struct m_observer *o = m->observers; o < m->observers + OBSERVERS; o++)
-    if (o->state == WAITING && o->loop == loop && o->node->deadline <= now)
-      if (first == NULL || o->node->deadline < first->node->deadline ||
-          (o->node->deadline == first->node->deadline && o->order < first->order))
-        first = o;
+  int64_t time = now;
+  for (struct m_observer *o = m->observers; o < m->observers + OBSERVERS; o++) {
+    if (o->state != WAITING || o->loop != loop || m_end(o->node).time > time) continue;
+    if (first && m_end(o->node).time == time && o->order > first->order) continue;
+    first = o;
+    time = m_end(o->node).time;
+  }
   return first;
 }
 

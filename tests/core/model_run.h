@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEPTH_MAX = 4, FDS_MAX = 3 };
+enum { DEPTH_MAX = 4, FDS_MAX = 3, WAYS_MAX = 24 };
 
 static struct run {
   struct model model;
@@ -70,7 +70,8 @@ static inline struct m_node *choose_held(void) {
 /* One that is done or live, with luck: trees of nothing but dead nodes are dull. */
 static inline struct m_node *choose_held_of(bool done) {
   struct m_node *n = choose_held();
-  for (int i = 0; i < 3 && n != NULL && (n->status != 0) != done; i++) n = choose_held();
+  for (int i = 0; i < 3 && n != NULL && (m_status(&run.model, n) != 0) != done; i++)
+    n = choose_held();
   return n;
 }
 
@@ -85,13 +86,16 @@ static inline const char *text(int why, int status) {
 static inline void compare_node(struct m_node *n) {
   const cctx *ctx = real(n);
   struct cctx_cause cause;
-  int64_t left = n->deadline > run.model.now ? n->deadline - run.model.now : 0;
-  AGREES(cctx_err(ctx) == n->status);
-  AGREES(cctx_cause(ctx, &cause) == n->status && cause.status == n->status);
-  AGREES(strcmp(cause.message, n->status ? text(n->why, n->status) : "") == 0);
-  AGREES(cause.time == (n->status ? n->time : 0));
-  AGREES(cctx_deadline(ctx) == n->deadline);
-  AGREES(cctx_remaining(ctx) == (n->deadline == CCTX_NEVER ? CCTX_NEVER : left));
+  struct m_end end = m_end(n);
+  int status = m_status(&run.model, n);
+  int64_t deadline = m_deadline(n), left = deadline - run.model.now;
+  AGREES(cctx_err(ctx) == status);
+  AGREES(cctx_cause(ctx, &cause) == status && cause.status == status);
+  AGREES(strcmp(cause.message, status ? text(end.why, status) : "") == 0);
+  AGREES(cause.time == (status ? end.time : 0));
+  AGREES(cctx_deadline(ctx) == deadline);
+  if (deadline == CCTX_NEVER) left = CCTX_NEVER;
+  AGREES(cctx_remaining(ctx) == (left > 0 ? left : 0));
   AGREES(cctx_can_be_done(ctx) == (m_stopper(n) != NULL));
 }
 
@@ -114,8 +118,8 @@ static inline void compare_loop(int loop) {
   int64_t next = m_next(&run.model, READY_OF + loop) ? INT64_MIN : CCTX_NEVER;
   int64_t real_next = cctx_loop_next(run.loops[loop]);
   for (struct m_observer *o = run.model.observers; o < run.model.observers + OBSERVERS; o++)
-    if (o->state == WAITING && o->loop == loop && o->node->deadline < next)
-      next = o->node->deadline;
+    if (o->state == WAITING && o->loop == loop && m_end(o->node).time < next)
+      next = m_end(o->node).time;
   AGREES(next > run.model.now ? real_next == next : real_next <= run.model.now);
   if (loop == 0 && !run.running[0]) { /* the other one has no descriptor */
     bool due = next <= run.model.now;
@@ -134,7 +138,10 @@ static inline void compare(void) {
     if (!n->alive || !n->held) continue;
     compare_node(n);
     compare_values(n);
-    if (*fd >= 0) AGREES(is_readable(*fd, n->status ? 1000 : 0) == (n->status != 0));
+    if (*fd >= 0) {
+      bool done = m_status(&run.model, n) != 0;
+      AGREES(is_readable(*fd, done ? 1000 : 0) == done);
+    }
   }
   for (int i = 0; i < LOOPS; i++) compare_loop(i);
 }
@@ -185,6 +192,48 @@ static inline void derive(void) {
   }
 }
 
+/* Of parents that end at the same time, for causes of their own, it is not said which
+ * counts. */
+static inline bool is_tie(const struct m_node *a, const struct m_node *b) {
+  struct m_end of_a = m_end(a), of_b = m_end(b);
+  return of_a.status != 0 && of_a.time == of_b.time && of_a.order != of_b.order;
+}
+
+static inline void merge(void) {
+  struct m_node *from[1 + OTHERS], *n;
+  cctx *parents[1 + OTHERS];
+  int size = 2 + choose(OTHERS), ways = 0;
+  for (int i = 0; i < size; i++) {
+    from[i] = choose(8) ? choose_held_of(choose(4) == 0) : NULL;
+    if (i > 0 && !m_is_graced(from[i])) from[i] = choose_held_of(false);
+    parents[i] = from[i] ? real(from[i]) : cctx_background();
+    ways += m_ways(from[i]);
+    for (int j = 0; j < i; j++)
+      if (is_tie(from[i], from[j])) return;
+  }
+  if (ways > WAYS_MAX || (n = m_add(&run.model, from[0])) == NULL) return;
+  for (int i = 1; i < size; i++) n->others[i - 1] = from[i];
+  n->stops = n->cancelable = true;
+  hold(n, cctx_merge(parents, (size_t)size));
+}
+
+static inline void give_grace(void) {
+  struct m_node *from = choose(16) ? choose_held_of(choose(4) == 0) : NULL,
+                *n = m_add(&run.model, from);
+  int grace = choose(8) - 1;
+  if (n == NULL) return;
+  n->grace = grace > 0 ? grace : 0;
+  n->stops = n->cancelable = true;
+  hold(n, cctx_with_grace(from ? real(from) : cctx_background(), grace));
+}
+
+static inline void weave(void) {
+  if (!run.model.woven)
+    derive();
+  else
+    (choose(2) ? merge : give_grace)();
+}
+
 static inline void cancel(void) {
   struct m_node *n = choose_held_of(false);
   int why = choose(4), queue, first;
@@ -200,16 +249,17 @@ static inline void cancel(void) {
 
 static inline void give_back(void) {
   struct m_node *n = choose_held_of(true);
-  if (n == NULL || (n->status == 0 && choose(2))) return;
+  if (n == NULL || (m_status(&run.model, n) == 0 && choose(2))) return;
   n->held = false;
   cctx_unref(real(n));
 }
 
 static void called(cctx *ctx, void *arg) {
   struct m_observer *o = arg;
-  AGREES(o->state == READY && m_next(&run.model, o->queue) == o);
+  AGREES(o->state == READY);
+  AGREES(run.model.woven || m_next(&run.model, o->queue) == o);
   AGREES(o->queue >= BATCH_OF && ctx == real(o->node));
-  AGREES(cctx_err(ctx) == o->node->status && o->node->status != 0);
+  AGREES(cctx_err(ctx) == m_status(&run.model, o->node) && cctx_err(ctx) != 0);
   AGREES(cctx_current() == cctx_background());
   o->state = RUNNING;
   if (run.depth < DEPTH_MAX) {
@@ -227,7 +277,8 @@ static inline void observe(void) {
   struct m_node *n = choose_held_of(choose(8) == 0);
   int loop = choose(LOOPS + 1), queue;
   if (n == NULL || o->state != IDLE || run.depth == DEPTH_MAX) return;
-  if (loop == INLINE && n->deadline != CCTX_NEVER && n->status == 0) loop = 0;
+  if (loop == INLINE && m_status(&run.model, n) == 0)
+    if (m_deadline(n) != CCTX_NEVER || m_is_graced(n)) loop = 0;
   queue = CANCELERS + run.depth++;
   m_observe(&run.model, o, n, loop, queue);
   m_link(&run.model);
@@ -247,6 +298,7 @@ static inline void run_loop(void) {
   int loop = choose(LOOPS);
   int64_t now = run.model.now + (choose(2) ? 0 : 2 - choose(5)); /* never past the clock */
   if (run.running[loop]) return;
+  if (run.model.woven) now = run.model.now; /* who has expired may be told by a canceler */
   run.running[loop] = true;
   m_run(&run.model, loop, now < run.model.now ? now : run.model.now);
   m_link(&run.model);
@@ -271,7 +323,7 @@ static inline void renew_loop(void) {
 }
 
 static inline void set_clock(void) {
-  m_clock(&run.model, run.model.now + choose(5));
+  run.model.now += choose(5);
   cctx_clock_set(run.model.now);
 }
 
@@ -282,8 +334,8 @@ static inline void ask_fd(void) {
   for (int i = 0; i < NODES; i++) fds += run.fds[i] >= 0;
   if (n == NULL || !n->held || fds == FDS_MAX) return;
   fd = &run.fds[number_of(n)];
-  if (*fd < 0 && n->status == CCTX_EDEADLINE) return;
-  if (*fd < 0) n->has_fd = n->status == 0;
+  if (*fd < 0 && m_status(&run.model, n) == CCTX_EDEADLINE) return;
+  if (*fd < 0) n->has_fd = m_status(&run.model, n) == 0;
   m_link(&run.model);
   AGREES(*fd < 0 || cctx_done_fd(real(n)) == *fd);
   *fd = cctx_done_fd(real(n));
@@ -293,7 +345,7 @@ static inline void ask_fd(void) {
 /* Trees grow for a while, the first GROWING ways, before any of the others. */
 static void take_step(void) {
   static void (*const ways[])(void) = {
-      derive, derive, derive, derive,    observe,   observe,  observe,  withdraw,
+      derive, derive, weave,  weave,     observe,   observe,  observe,  withdraw,
       ask_fd, cancel, cancel, give_back, give_back, run_loop, run_loop, set_clock,
   };
   enum { WAYS = sizeof ways / sizeof *ways, GROWING = 9, PHASE = 50 };
@@ -314,6 +366,7 @@ static inline void run_all(void) {
   for (int i = 0; i < KEYS; i++) run.keys[i] = cctx_key_named(names[i]);
   for (int i = 0; i < LOOPS; i++) make_loop(i);
   run.model.now = 1000;
+  run.model.woven = choose(2);
   cctx_clock_set(run.model.now);
   run.current = cctx_with_cancel(cctx_background());
   AGREES(cctx_attach(run.current, &token) == 0);

@@ -88,10 +88,23 @@ TEST(canceling_it_needs_no_signal) {
   CHECK(is_default(SIGUSR1));
 }
 
+/* A thread that is just being started may hold locks of the C library, or of a sanitizer, which
+ * a fork would leave locked in the child. */
+static void have_the_thread_started(void) {
+  cctx *ctx = on_signal(cctx_background(), SIGUSR2);
+  raise(SIGUSR2);
+  CHECK_EQ(cctx_wait(ctx, CCTX_NEVER), CCTX_ECANCELED);
+  cctx_unref(ctx);
+  settle();
+}
+
 TEST(in_the_child_of_a_fork_only_its_own_contexts_end) {
-  cctx *ctx = on_signal(cctx_background(), SIGUSR1);
+  cctx *ctx;
   int status;
-  pid_t child = fork();
+  pid_t child;
+  have_the_thread_started();
+  ctx = on_signal(cctx_background(), SIGUSR1);
+  child = fork();
   if (child == 0) {
     cctx *own = NULL;
     int wrong = cctx_with_signal(&own, cctx_background(), SIGUSR1) != 0;
