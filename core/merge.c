@@ -61,7 +61,10 @@ cctx *cctx_merge(cctx *const *parents, size_t n) {
                        sizeof *merged + others * (sizeof(struct join) + sizeof(cctx *)));
   if (ctx == NULL) return NULL;
   merged = cctx__room(ctx);
-  cctx__stop_init(ctx, &merged->stop, earliest_due(parents + 1, others, &owner), true);
+  cctx__stop_init(ctx, &merged->stop, CCTX_NEVER, true);
+  /* Also where the first parent is done: what ended the others may have come before. */
+  merged->stop.limit = earliest_due(parents + 1, others, &owner);
+  if (merged->stop.limit < ctx->due) ctx->due = merged->stop.limit;
   if (merged->stop.limit != CCTX_NEVER) merged->stop.owner = owner;
   ctx->drop = drop_merged;
   ctx->kept = (cctx **)(void *)&merged->joins[others];

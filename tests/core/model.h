@@ -87,6 +87,13 @@ static inline int m_status(const struct model *m, const struct m_node *n) {
   return end.time <= m->now ? end.status : 0;
 }
 
+/* Of parents that end at the same time, for causes of their own, it is not said which
+ * counts. */
+static inline bool m_is_tie(const struct m_node *a, const struct m_node *b) {
+  struct m_end of_a = m_end(a), of_b = m_end(b);
+  return of_a.status != 0 && of_a.time == of_b.time && of_a.order != of_b.order;
+}
+
 static inline int64_t m_deadline(const struct m_node *n) {
   int64_t deadline, other;
   if (n == NULL) return CCTX_NEVER;

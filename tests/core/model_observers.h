@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The model of who is told: an observer is withdrawn, or goes from waiting to ready, in the
- * order in which the rules tell it, and is taken from its queue once. */
+ * order in which the rules tell it, and is taken from its queue once. Where nodes are
+ * woven the queue is a set. */
 #ifndef MODEL_OBSERVERS_H
 #define MODEL_OBSERVERS_H
 

@@ -4,7 +4,7 @@
  *
  * Callbacks check that it is their turn by the model, and go on choosing from within. Where
  * it could not be foretold when a callback runs, none is registered: with CCTX_INLINE
- * for a deadline, which the library's thread tells.
+ * for a deadline or a grace, which the library's thread tells.
  */
 #ifndef MODEL_RUN_H
 #define MODEL_RUN_H
@@ -192,13 +192,6 @@ static inline void derive(void) {
   }
 }
 
-/* Of parents that end at the same time, for causes of their own, it is not said which
- * counts. */
-static inline bool is_tie(const struct m_node *a, const struct m_node *b) {
-  struct m_end of_a = m_end(a), of_b = m_end(b);
-  return of_a.status != 0 && of_a.time == of_b.time && of_a.order != of_b.order;
-}
-
 static inline void merge(void) {
   struct m_node *from[1 + OTHERS], *n;
   cctx *parents[1 + OTHERS];
@@ -209,7 +202,7 @@ static inline void merge(void) {
     parents[i] = from[i] ? real(from[i]) : cctx_background();
     ways += m_ways(from[i]);
     for (int j = 0; j < i; j++)
-      if (is_tie(from[i], from[j])) return;
+      if (m_is_tie(from[i], from[j])) return;
   }
   if (ways > WAYS_MAX || (n = m_add(&run.model, from[0])) == NULL) return;
   for (int i = 1; i < size; i++) n->others[i - 1] = from[i];

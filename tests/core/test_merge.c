@@ -96,6 +96,23 @@ TEST(a_merged_context_of_one_that_is_done_is_done) {
   cctx_unref(b);
 }
 
+TEST(a_merged_context_of_several_that_are_done_has_the_cause_of_the_first_to_end) {
+  for (int swapped = 0; swapped < 2; swapped++) {
+    cctx *a = begin(), *root = begin(), *b, *merged;
+    b = cctx_with_deadline_cause(root, 3 * CCTX_SECOND, "b");
+    cctx_clock_set(4 * CCTX_SECOND);
+    cctx_cancel(root, "root");
+    cctx_clock_set(5 * CCTX_SECOND);
+    cctx_cancel(a, "a");
+    merged = swapped ? merge(b, a) : merge(a, b);
+    check_cause(merged, CCTX_EDEADLINE, "b", 3 * CCTX_SECOND);
+    cctx_unref(merged);
+    cctx_unref(b);
+    cctx_unref(root);
+    cctx_unref(a);
+  }
+}
+
 TEST(a_merged_context_of_a_parents_descendant_ends_with_the_ancestor) {
   cctx *a = begin(), *root = begin();
   cctx *value = cctx_with_value(root, cctx_key_named("merge-test"), cctx_nil());
