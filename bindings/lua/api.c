@@ -3,6 +3,7 @@
 #include "lcctx.h"
 
 static int api_pcall(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh) {
+  struct lcctx_slot *slot = lcctx_slot_find(L, NULL);
   cctx_token token;
   int status;
   if (cctx_attach_tagged(ctx, L, &token) != CCTX_OK) {
@@ -10,8 +11,13 @@ static int api_pcall(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh)
     lcctx_push_no_memory(L);
     return LUA_ERRMEM;
   }
+  if (slot != NULL) slot->inside++;
   status = lua_pcall(L, nargs, nresults, msgh);
   cctx_detach(&token);
+  if (slot != NULL)
+    slot->inside--;
+  else if ((slot = lcctx_slot_find(L, NULL)) != NULL) /* made meanwhile, by a run */
+    slot->inside = cctx_current_tag() == L;
   return status;
 }
 

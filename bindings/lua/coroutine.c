@@ -33,6 +33,7 @@ static void note_end(lua_State *co, struct lcctx_slot *slot, int status) {
   slot->turns++;
   slot->resumed = false;
   slot->resumer = NULL;
+  slot->inside = 0;
   if (status == LUA_OK)
     lcctx_slot_clear(slot);
   else if (has_died(co))
@@ -58,6 +59,7 @@ int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults) {
     slot->scope = token;
     slot->resumer = resumer;
     slot->resumed = true;
+    slot->inside = 1;
     slot->turns++;
   }
   status = lua_resume(co, from, nargs, nresults);
@@ -132,6 +134,7 @@ static int close_body(lua_State *L, lua_State *co) {
   int status;
   cctx *ctx = slot && slot->ctx ? slot->ctx : lcctx_current(L);
   if (cctx_attach_tagged(ctx, co, &token) != CCTX_OK) return lcctx_no_memory(L);
+  if (slot != NULL) slot->inside = 1;
 #if LUA_VERSION_RELEASE_NUM >= 50406
   status = lua_closethread(co, L);
 #else
@@ -141,6 +144,7 @@ static int close_body(lua_State *L, lua_State *co) {
   slot = lcctx_slot_find(co, NULL);
   if (slot != NULL) {
     slot->turns++;
+    slot->inside = 0;
     lcctx_slot_clear(slot);
   }
   return status;

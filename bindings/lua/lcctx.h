@@ -60,6 +60,7 @@ struct lcctx_slot {
   bool resumed;     /**< a managed resume that knows this slot is under way, and fills: */
   cctx_token scope; /**< its scope */
   cctx *resumer;    /**< borrowed from it: what the coroutine follows without `ctx` */
+  unsigned inside;  /**< how many brackets that attach on behalf of it are under way */
   uint64_t turns;   /**< raised when a managed resume begins, and when it ends */
 };
 
@@ -84,7 +85,8 @@ cctx *lcctx_slot_context(const struct lcctx_slot *slot);
 /** What Lua code on `L` sees as current. Borrowed; never raises. */
 cctx *lcctx_current(lua_State *L);
 
-/** Whether a scope on behalf of `L` is in force. */
+/** Whether a scope on behalf of `L` is in force, which a bracket that is under way made: Python may
+ *  have copied the scope of one that has ended. */
 bool lcctx_managed(lua_State *L);
 
 /* ---- Coroutines (coroutine.c) and runs (run.c) ---- */

@@ -53,10 +53,11 @@ static bool is_bracket(lua_State *L) {
 }
 
 static void begin(lua_State *L, struct frame *frame) {
-  bool bracket = is_bracket(L);
+  bool bracket = is_bracket(L), managed = bracket || lcctx_managed(L);
   struct lcctx_slot *slot = bracket ? NULL : lcctx_slot_need(L, L);
   cctx *ctx = lcctx_check(L, 1);
-  if (bracket || lcctx_managed(L)) {
+  if (slot != NULL && managed && slot->inside == 0) slot->inside = 1; /* it is new */
+  if (managed) {
     if (cctx_attach_tagged(ctx, L, &frame->token) != CCTX_OK) lcctx_no_memory(L);
     frame->attached = true;
   }

@@ -92,13 +92,21 @@ cctx *lcctx_slot_context(const struct lcctx_slot *slot) {
   return slot && !slot->ended ? slot->ctx : NULL;
 }
 
-bool lcctx_managed(lua_State *L) { return cctx_current_tag() == L; }
+static bool is_managed(lua_State *L, const struct lcctx_slot *slot) {
+  return cctx_current_tag() == L && (slot == NULL || slot->inside > 0);
+}
+
+bool lcctx_managed(lua_State *L) {
+  bool found;
+  const struct lcctx_slot *slot = lcctx_slot_find(L, &found);
+  return found && is_managed(L, slot);
+}
 
 cctx *lcctx_current(lua_State *L) {
-  cctx *ctx;
   bool found;
-  if (lcctx_managed(L)) return cctx_current();
-  ctx = lcctx_slot_context(lcctx_slot_find(L, &found));
+  const struct lcctx_slot *slot = lcctx_slot_find(L, &found);
+  cctx *ctx;
   if (!found) return cctx_background();
+  ctx = is_managed(L, slot) ? NULL : lcctx_slot_context(slot);
   return ctx ? ctx : cctx_current();
 }

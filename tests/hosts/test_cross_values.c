@@ -140,3 +140,44 @@ TEST(a_deadline_passes_for_all_at_once) {
   cctx_unref(ctx);
   stop();
 }
+
+/* Python copies its Context inside a managed resume, and the scope goes with it; in a task
+ * that runs in the copy somebody else resumes the coroutine, which works for another by now. */
+static PyObject *copied;
+static int copy_context(lua_State *co) {
+  copied = PyContext_CopyCurrent();
+  return lua_gettop(co);
+}
+
+TEST(a_copied_context_does_not_make_a_raw_resume_a_managed_one) {
+  PyGILState_STATE gil;
+  lua_State *co;
+  cctx *one, *two;
+  int n;
+  start();
+  one = tenant("one");
+  two = tenant("two");
+  gil = PyGILState_Ensure();
+  lua_pushcfunction(L, copy_context);
+  lua_setglobal(L, "copy_context");
+  co = lua_newthread(L);
+  cctx_lua_bind(L, co, one);
+  CHECK_EQ(luaL_loadstring(co, "copy_context(); coroutine.yield(tenant())\n"
+                               "return tenant(), cctx.current():run(tenant)"),
+           LUA_OK);
+  CHECK_EQ(cctx_lua_resume(co, L, 0, &n), LUA_YIELD);
+  CHECK_STR(lua_tostring(co, -1), "one");
+  lua_pop(co, n);
+  cctx_lua_bind(L, co, two);
+  CHECK_EQ(PyContext_Enter(copied), 0);
+  CHECK_EQ(lua_resume(co, L, 0, &n), LUA_OK);
+  CHECK_STR(lua_tostring(co, -1), "two");
+  CHECK_STR(lua_tostring(co, -2), "two");
+  CHECK_EQ(PyContext_Exit(copied), 0);
+  Py_CLEAR(copied);
+  PyGILState_Release(gil);
+  lua_settop(L, 0);
+  cctx_unref(one);
+  cctx_unref(two);
+  stop();
+}
