@@ -13,8 +13,12 @@
 #include <assert.h>
 #include <string.h>
 
+#include <cctx/interpreter.h>
+
 #include "entries.h"
+#include "mark.h"
 #include "memory.h"
+#include "strict.h"
 
 static cctx background = {.deadline = CCTX_NEVER, .due = CCTX_NEVER, .magic = CCTX__LIVE};
 static cctx todo = {.deadline = CCTX_NEVER, .due = CCTX_NEVER, .magic = CCTX__LIVE};
@@ -35,6 +39,17 @@ cctx *cctx_ref(cctx *ctx) {
   assert(before > 0 && "cctx_ref: the context was given back already");
   (void)before;
   return ctx;
+}
+
+size_t cctx_references(const cctx *ctx) {
+  return atomic_load_explicit(&ctx->refs, memory_order_acquire);
+}
+
+bool cctx_has_ended(const cctx *ctx) {
+  assert(cctx__is_live(ctx) && "cctx_has_ended: no context, or one given back");
+  for (const struct mark *mark = ctx->mark; mark; mark = mark->outer)
+    if (atomic_load(&mark->ended)) return true;
+  return false;
 }
 
 /* Give one reference back; if it was the last, put `ctx` on the list of the dead. */
@@ -64,8 +79,19 @@ void cctx_unref(cctx *ctx) {
   }
 }
 
-cctx *cctx__node_new(cctx *parent, size_t room) {
+/* Whoever derives from it holds it, so it was handed over, and may live on: but to what end? */
+static void report_late_child(const cctx *parent, const void *caller) {
+  const struct mark *mark = parent->mark;
+  while (!atomic_load(&mark->ended)) mark = mark->outer;
+  cctx__misuse("a context of the request that ended at %s:%d is the parent of a new one, "
+               "made by code at %p",
+               mark->end.file, mark->end.line, caller);
+}
+
+cctx *cctx__node_new_for(const void *caller, cctx *parent, size_t room) {
   cctx *ctx;
+  if (cctx__is_strict() && parent && cctx_has_ended(parent))
+    report_late_child(parent, caller);
   if (room > SIZE_MAX / 2) return NULL;
   ctx = cctx__alloc(CCTX__ALIGN(sizeof *ctx) + room);
   if (ctx == NULL) return NULL;
@@ -81,6 +107,7 @@ cctx *cctx__node_new(cctx *parent, size_t room) {
     ctx->deadline = parent->deadline;
     ctx->due = parent->due;
     ctx->graced = parent->graced;
+    ctx->mark = parent->mark;
   }
   atomic_fetch_add(&alive, 1);
   return ctx;

@@ -8,6 +8,7 @@
 #include <cctx/context.h>
 
 struct entries;
+struct mark;
 struct pairs;
 struct stop;
 
@@ -21,6 +22,8 @@ struct cctx {
   void (*drop)(cctx *); /* what to do before it is freed; NULL: nothing */
   struct entries *bag;  /* own: values set at this node; NULL: none */
   struct pairs *pairs;  /* own: metadata as seen from here; NULL: see the parent */
+
+  const struct mark *mark; /* of the request it belongs to, here or above; NULL: none */
 
   cctx **kept; /* own: more references that it holds, given back when it is freed */
   size_t kept_n;
@@ -47,7 +50,11 @@ static inline bool cctx__is_live(const cctx *ctx) {
 /* A child of `parent`, or a node without one if that is NULL, with one reference and `room`
  * bytes of its own behind it at cctx__room(). It inherits all that `parent` has; the
  * caller adds its own part before it shows the node to anybody. NULL for lack of memory. */
-cctx *cctx__node_new(cctx *parent, size_t room);
+cctx *cctx__node_new_for(const void *caller, cctx *parent, size_t room);
+
+/* The same, called by a constructor: who called that is what strict mode names. */
+#define cctx__node_new(parent, room)                                                       \
+  cctx__node_new_for(__builtin_return_address(0), (parent), (room))
 
 static inline void *cctx__room(cctx *ctx) { return (char *)ctx + CCTX__ALIGN(sizeof *ctx); }
 

@@ -15,6 +15,8 @@
  *   the interpreter has not switched since e    e
  *   otherwise                               background: it cannot be known
  *
+ * A scope that is not handed over answers background once the request of its context has ended.
+ *
  * docs/current.md has the table of all cases. A rule that answers more is easy to write, and
  * gives one request's context to another.
  */
@@ -26,6 +28,8 @@
 #include "context.h"
 #include "interpreter.h"
 #include "log.h"
+#include "mark.h"
+#include "strict.h"
 
 static _Atomic uint64_t stamp;
 static _Atomic uint64_t stale_detaches;
@@ -33,43 +37,103 @@ static _Atomic uint64_t stale_detaches;
 struct answer {
   cctx *ctx;
   const void *tag;
+  bool handed_over;
+  enum cctx_current_status status;
 };
 
+static struct answer background(enum cctx_current_status status) {
+  return (struct answer){cctx_background(), NULL, false, status};
+}
+
 static struct answer from_variable(const struct cctx_sight *sight) {
-  if (sight->ctx) return (struct answer){sight->ctx, sight->tag};
-  return (struct answer){cctx_background(), NULL};
+  if (sight->ctx == NULL) return background(CCTX_CURRENT_NONE);
+  return (struct answer){sight->ctx, sight->tag, sight->handed_over, CCTX_CURRENT_ATTACHED};
+}
+
+static struct answer from_scope(const struct scope *scope) {
+  return (struct answer){scope->ctx, scope->tag, scope->handed_over, CCTX_CURRENT_ATTACHED};
 }
 
 static struct answer decide(const struct scope *e, const struct cctx_sight *sight) {
   bool has_variable = sight->ctx != NULL;
   if (e == NULL || e->kind == SCOPE_ASK) return from_variable(sight);
-  if (e->place.thread == 0)
-    return has_variable ? from_variable(sight) : (struct answer){e->ctx, e->tag};
+  if (e->place.thread == 0) return has_variable ? from_variable(sight) : from_scope(e);
   if (has_variable && sight->stamp >= e->stamp) return from_variable(sight);
-  if (cctx__same_place(&e->place, &sight->place)) return (struct answer){e->ctx, e->tag};
-  return (struct answer){cctx_background(), NULL};
+  if (cctx__same_place(&e->place, &sight->place)) return from_scope(e);
+  return background(CCTX_CURRENT_UNKNOWN);
+}
+
+static struct answer found(const struct cctx_sight *sight) {
+  return decide(cctx__scope_top(cctx__stack(false)), sight);
+}
+
+/* What was inherited lasts as long as its request. */
+static struct answer settle(struct answer found) {
+  if (!found.handed_over && cctx_has_ended(found.ctx))
+    return background(CCTX_CURRENT_ENDED);
+  return found;
 }
 
 static struct answer answer(void) {
   struct cctx_sight sight;
   cctx__look(&sight);
-  return decide(cctx__scope_top(cctx__stack(false)), &sight);
+  return settle(found(&sight));
 }
 
 cctx *cctx_current(void) { return answer().ctx; }
 
-cctx *cctx_current_ref(void) { return cctx_ref(answer().ctx); }
+/* A thread without the interpreter's lock takes its reference before that can exit. */
+cctx *cctx_current_ref(void) {
+  struct cctx_sight sight;
+  bool looking = cctx__look_begin(&sight);
+  cctx *ctx = cctx_ref(settle(found(&sight)).ctx);
+  if (looking) cctx__look_end();
+  return ctx;
+}
 
-const void *cctx_current_tag(void) { return answer().tag; }
+int cctx_current_status(void) { return answer().status; }
+
+void cctx_current_origin(struct cctx_origin *out) {
+  struct cctx_sight sight;
+  struct answer now;
+  cctx__look(&sight);
+  now = found(&sight);
+  *out = (struct cctx_origin){.tag = now.tag};
+  if (now.status == CCTX_CURRENT_ATTACHED)
+    out->lifetime = now.handed_over ? CCTX_HANDED_OVER : CCTX_INHERITED;
+}
 
 uint64_t cctx_stale_detaches(void) { return atomic_load(&stale_detaches); }
 
-static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx, const void *tag,
+static bool bears(const cctx *ctx, const struct mark *mark) {
+  const struct mark *at = ctx->mark;
+  while (at && at != mark) at = at->outer;
+  return at != NULL;
+}
+
+/* Whether both work for one request, or one for a request inside the other's. */
+static bool are_of_one_request(const cctx *a, const cctx *b) {
+  return bears(a, b->mark) || bears(b, a->mark);
+}
+
+static bool is_handed_over(const cctx *ctx, enum cctx_lifetime lifetime,
+                           const struct cctx_sight *sight) {
+  struct answer now;
+  if (lifetime != CCTX_LIFETIME_AUTO) return lifetime == CCTX_HANDED_OVER;
+  if (cctx_has_ended(ctx)) return true;
+  now = found(sight);
+  return !are_of_one_request(ctx, now.ctx) || now.handed_over;
+}
+
+static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx,
+                           const struct cctx_origin *origin, bool handed_over,
                            cctx_token *token) {
   struct scope *scope = cctx__scope_new(SCOPE_VARIABLE, token);
   int status;
   if (scope == NULL) return CCTX_ENOMEM;
-  status = hook->attach(ctx, atomic_load(&stamp), tag, &scope->variable);
+  if (cctx__is_strict()) cctx__site_set(&scope->site, origin->file, origin->line);
+  status =
+      hook->attach(ctx, atomic_load(&stamp), origin->tag, handed_over, &scope->variable);
   if (status != CCTX_OK) {
     struct scope *mine;
     cctx__scope_end(token, NULL, &mine);
@@ -79,21 +143,23 @@ static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx, const
   return status;
 }
 
-static void push(struct cctx_stack *stack, struct scope *scope, cctx *ctx, const void *tag,
+static void push(struct cctx_stack *stack, struct scope *scope, cctx *ctx,
                  const struct cctx_sight *sight) {
   scope->ctx = cctx_ref(ctx);
-  scope->tag = tag;
   scope->stamp = atomic_fetch_add(&stamp, 1) + 1;
   scope->place = sight->place;
   cctx__scope_push(stack, scope);
 }
 
-static int attach_stack(cctx *ctx, const void *tag, const struct cctx_sight *sight,
-                        cctx_token *token) {
+static int attach_stack(cctx *ctx, const struct cctx_origin *origin, bool handed_over,
+                        const struct cctx_sight *sight, cctx_token *token) {
   struct cctx_stack *stack = cctx__stack(true);
   struct scope *scope = stack ? cctx__scope_new(SCOPE_STACK, token) : NULL;
   if (scope == NULL) return CCTX_ENOMEM;
-  push(stack, scope, ctx, tag, sight);
+  scope->tag = origin->tag;
+  scope->handed_over = handed_over;
+  if (cctx__is_strict()) cctx__site_set(&scope->site, origin->file, origin->line);
+  push(stack, scope, ctx, sight);
   return CCTX_OK;
 }
 
@@ -102,28 +168,32 @@ bool cctx__enter_background(struct scope *scope) {
   struct cctx_sight sight;
   if (stack == NULL) return false;
   cctx__look(&sight);
-  push(stack, scope, cctx_background(), NULL, &sight);
+  push(stack, scope, cctx_background(), &sight);
   return true;
 }
 
-int cctx_attach_tagged(cctx *ctx, const void *tag, cctx_token *token) {
+int cctx_attach_as(cctx *ctx, const struct cctx_origin *origin, cctx_token *token) {
   struct cctx_sight sight;
   const struct cctx_interpreter *hook = cctx__look(&sight);
+  bool handed_over;
   assert(cctx__is_live(ctx) && "cctx_attach: no context, or one given back");
   *token = (cctx_token){NULL, 0};
-  if (hook && sight.writable) return attach_variable(hook, ctx, tag, token);
-  return attach_stack(ctx, tag, &sight, token);
+  handed_over = is_handed_over(ctx, origin->lifetime, &sight);
+  if (hook && sight.writable) return attach_variable(hook, ctx, origin, handed_over, token);
+  return attach_stack(ctx, origin, handed_over, &sight, token);
 }
 
-int cctx_attach(cctx *ctx, cctx_token *token) {
-  return cctx_attach_tagged(ctx, NULL, token);
+int cctx_attach_at(cctx *ctx, cctx_token *token, const char *file, int line) {
+  struct cctx_origin origin = {.file = file, .line = line};
+  return cctx_attach_as(ctx, &origin, token);
 }
 
 int cctx_attach_background(cctx_token *token) {
   struct cctx_sight sight;
   cctx__look(&sight);
   *token = (cctx_token){NULL, 0};
-  return attach_stack(cctx_background(), NULL, &sight, token);
+  return attach_stack(cctx_background(), &(struct cctx_origin){.tag = NULL}, false, &sight,
+                      token);
 }
 
 static int leave_variable(struct scope *scope) {
@@ -135,23 +205,45 @@ static int leave_variable(struct scope *scope) {
   return status;
 }
 
-static int stale(void) {
+static int stale(const cctx_token *token, const char *file, int line) {
+  struct site attached;
   atomic_fetch_add(&stale_detaches, 1);
-  cctx__log(
-      "a detach found its scope ended: it was detached before, or one outside it was");
+  if (!cctx__is_strict()) {
+    cctx__log(
+        "a detach found its scope ended: it was detached before, or one outside it was");
+    return CCTX_ESTALE;
+  }
+  cctx__scope_site(token, &attached);
+  cctx__misuse(
+      "the scope attached at %s:%d had ended when it was detached at %s:%d: it was "
+      "detached before, or one outside it was",
+      attached.file, attached.line, file, line);
   return CCTX_ESTALE;
 }
 
-int cctx_detach(cctx_token *token) {
+/* Greenlets that share a thread pop each other's scopes by depth: those have another place. */
+static void report_left_inside(const struct cctx_stack *stack, const struct scope *scope,
+                               const char *file, int line) {
+  for (const struct scope *at = stack->top; at && at != scope; at = at->below)
+    if (at->kind == SCOPE_STACK && !atomic_load(&at->left) &&
+        at->place.thread == scope->place.thread &&
+        at->place.version == scope->place.version)
+      cctx__misuse(
+          "the scope attached at %s:%d was detached at %s:%d before the one inside "
+          "it, attached at %s:%d",
+          scope->site.file, scope->site.line, file, line, at->site.file, at->site.line);
+}
+
+int cctx_detach_at(cctx_token *token, const char *file, int line) {
   struct cctx_stack *stack = cctx__stack(false);
   struct scope *scope;
   if (token->scope == NULL) return CCTX_ESTALE; /* of an attach that failed */
-  if (!cctx__scope_end(token, stack, &scope)) return stale();
+  if (!cctx__scope_end(token, stack, &scope)) return stale(token, file, line);
   if (scope == NULL) return CCTX_OK;
-  if (scope->kind != SCOPE_VARIABLE)
-    cctx__scope_pop(stack, scope);
-  else if (leave_variable(scope) != CCTX_OK)
-    return stale();
+  if (scope->kind == SCOPE_VARIABLE)
+    return leave_variable(scope) == CCTX_OK ? CCTX_OK : stale(token, file, line);
+  if (cctx__is_strict()) report_left_inside(stack, scope, file, line);
+  cctx__scope_pop(stack, scope);
   return CCTX_OK;
 }
 
@@ -195,7 +287,7 @@ int cctx_boundary_leave(cctx_token *token) {
   struct cctx_stack *stack = cctx__stack(false);
   struct scope *ask;
   if (token->scope == NULL) return CCTX_ESTALE;
-  if (!cctx__scope_end(token, stack, &ask)) return stale();
+  if (!cctx__scope_end(token, stack, &ask)) return stale(token, NULL, 0);
   if (ask == NULL) return CCTX_OK;
   renew_places(ask);
   cctx__scope_unlink(stack, ask);

@@ -12,16 +12,36 @@
 #include "lock.h"
 #include "memory.h"
 #include "pool.h"
+#include "strict.h"
 
 static struct pool pool = {.size = sizeof(struct scope)};
 
 static _Thread_local struct cctx_stack *this_stack;
 static pthread_key_t at_exit;
 
+/* What strict mode remembers of scopes that have ended: a token that comes too late finds
+ * where its scope was attached. A ring, guarded by the lock. */
+#define LAST_ENDED 64
+static struct {
+  cctx_token token;
+  struct site site;
+} last_ended[LAST_ENDED];
+
+/* Under the lock: no token of `scope` is good from here on. */
+static void expire(struct scope *scope) {
+  static size_t next;
+  if (cctx__is_strict() && scope->site.line) {
+    last_ended[next].token = (cctx_token){scope, scope->item.generation};
+    last_ended[next].site = scope->site;
+    next = (next + 1) % LAST_ENDED;
+  }
+  scope->item.generation++;
+}
+
 /* End all from `top` down to `rest`: their tokens are stale from here on. */
 static void retire(struct scope *top, const struct scope *rest) {
   cctx__lock();
-  for (; top != rest; top = top->below) top->item.generation++;
+  for (; top != rest; top = top->below) expire(top);
   cctx__unlock();
 }
 
@@ -103,10 +123,12 @@ struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
   scope->below = NULL;
   scope->ctx = NULL;
   scope->tag = NULL;
+  scope->handed_over = false;
   scope->stamp = 0;
   scope->place = (struct cctx_place){0, NULL, 0};
   atomic_store(&scope->left, false);
   scope->variable = NULL;
+  cctx__site_set(&scope->site, NULL, 0);
   *token = (cctx_token){scope, scope->item.generation};
   return scope;
 }
@@ -127,7 +149,7 @@ bool cctx__scope_end(const cctx_token *token, struct cctx_stack *stack,
   cctx__lock();
   in_use = scope->item.generation == token->generation;
   if (in_use) {
-    scope->item.generation++;
+    expire(scope);
     if (scope->stack == NULL || scope->stack == stack)
       *mine = scope;
     else
@@ -145,6 +167,16 @@ enum scope_kind cctx__scope_kind(const cctx_token *token) {
   if (scope->item.generation == token->generation) kind = scope->kind;
   cctx__unlock();
   return kind;
+}
+
+void cctx__scope_site(const cctx_token *token, struct site *out) {
+  cctx__site_set(out, NULL, 0);
+  cctx__lock();
+  for (size_t i = 0; i < LAST_ENDED; i++)
+    if (last_ended[i].token.scope == token->scope &&
+        last_ended[i].token.generation == token->generation)
+      *out = last_ended[i].site;
+  cctx__unlock();
 }
 
 void cctx__scope_pop(struct cctx_stack *stack, struct scope *scope) {

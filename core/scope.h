@@ -8,6 +8,7 @@
 #include <cctx/interpreter.h>
 
 #include "pool.h"
+#include "site.h"
 
 enum scope_kind {
   SCOPE_FREE,
@@ -26,10 +27,12 @@ struct scope {
   struct scope *below;      /* on that stack */
   cctx *ctx;                /* owned; NULL: the mark ASK, or a variable scope */
   const void *tag;          /* on whose behalf */
+  bool handed_over;         /* outlives its request */
   uint64_t stamp;           /* when: later scopes have higher ones */
   struct cctx_place place;  /* where the thread's interpreter stood */
   atomic_bool left;         /* left from where it could not be reached: skip it */
   void *variable;           /* the interpreter's handle, of a variable scope */
+  struct site site;         /* where it was attached; known in strict mode */
 };
 
 /* The scopes of one thread. */
@@ -54,6 +57,10 @@ bool cctx__scope_end(const cctx_token *token, struct cctx_stack *stack,
 
 /* What the token ends; SCOPE_FREE if that has ended. */
 enum scope_kind cctx__scope_kind(const cctx_token *token);
+
+/* Where the scope of a stale token was attached, if it is among the last that ended in strict
+ * mode; else nowhere. */
+void cctx__scope_site(const cctx_token *token, struct site *out);
 
 /* Take `scope`, just ended, and all above it off this thread's stack, and free them. */
 void cctx__scope_pop(struct cctx_stack *stack, struct scope *scope);

@@ -25,33 +25,10 @@
 
 #include "lock.h"
 
-static void copy_head(char *to, size_t room, const char *text) {
-  size_t len = strlen(text);
-  if (len >= room) {
-    len = room - 1;
-    /* Not in the middle of a UTF-8 character, which is 4 bytes at most. */
-    for (int i = 0; i < 3 && len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80; i++)
-      len--;
-  }
-  memcpy(to, text, len);
-  to[len] = '\0';
-}
-
-/* Of a path the end says more than the beginning. */
-static void copy_tail(char *to, size_t room, const char *text) {
-  size_t len = strlen(text);
-  if (len >= room) {
-    text += len - (room - 1);
-    while (((unsigned char)*text & 0xC0) == 0x80) text++;
-  }
-  copy_head(to, room, text);
-}
-
 void cctx__culprit_set(struct culprit *to, const char *message, const char *file,
                        int line) {
-  copy_head(to->message, sizeof to->message, message ? message : "");
-  copy_tail(to->file, sizeof to->file, file ? file : "");
-  to->line = file ? line : 0;
+  cctx__copy_head(to->message, sizeof to->message, message ? message : "");
+  cctx__site_set(&to->site, file, line);
 }
 
 void cctx__stop_init(cctx *ctx, struct stop *stop, int64_t limit, bool cancelable) {
@@ -165,8 +142,8 @@ int cctx_cause(const cctx *ctx, struct cctx_cause *out) {
   who = verdict.status == CCTX_ECANCELED ? &verdict.event.by->stop->culprit
                                          : &verdict.event.by->stop->owner;
   out->message = *who->message ? who->message : cctx_status_message(verdict.status);
-  out->file = who->file;
-  out->line = who->line;
+  out->file = who->site.file;
+  out->line = who->site.line;
   return verdict.status;
 }
 

@@ -4,13 +4,13 @@
 #define CCTX__STOP_H
 
 #include "context.h"
+#include "site.h"
 #include "watch.h"
 
 /* Who stopped something, with room for the texts: canceling takes no memory. */
 struct culprit {
   char message[CCTX_MESSAGE_MAX];
-  char file[CCTX_FILE_MAX];
-  int line;
+  struct site site;
 };
 
 /* The part of a node that can stop by itself. */

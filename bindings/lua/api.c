@@ -6,7 +6,7 @@ static int api_pcall(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh)
   struct lcctx_slot *slot = lcctx_slot_find(L, NULL);
   cctx_token token;
   int status;
-  if (cctx_attach_tagged(ctx, L, &token) != CCTX_OK) {
+  if (lcctx_attach(ctx, L, &token) != CCTX_OK) {
     lua_pop(L, nargs + 1);
     lcctx_push_no_memory(L);
     return LUA_ERRMEM;
@@ -17,7 +17,7 @@ static int api_pcall(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh)
   if (slot != NULL)
     slot->inside--;
   else if ((slot = lcctx_slot_find(L, NULL)) != NULL) /* made meanwhile, by a run */
-    slot->inside = cctx_current_tag() == L;
+    slot->inside = lcctx_tag() == L;
   return status;
 }
 

@@ -51,7 +51,7 @@ int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults) {
   if (!found) return refuse(co, nargs, nresults);
   resumer = cctx_ref(from ? lcctx_current(from) : cctx_current());
   ctx = lcctx_slot_context(slot);
-  if (cctx_attach_tagged(ctx ? ctx : resumer, co, &token) != CCTX_OK) {
+  if (lcctx_attach(ctx ? ctx : resumer, co, &token) != CCTX_OK) {
     cctx_unref(resumer);
     return refuse(co, nargs, nresults);
   }
@@ -133,7 +133,7 @@ static int close_body(lua_State *L, lua_State *co) {
   cctx_token token;
   int status;
   cctx *ctx = slot && slot->ctx ? slot->ctx : lcctx_current(L);
-  if (cctx_attach_tagged(ctx, co, &token) != CCTX_OK) return lcctx_no_memory(L);
+  if (lcctx_attach(ctx, co, &token) != CCTX_OK) return lcctx_no_memory(L);
   if (slot != NULL) slot->inside = 1;
 #if LUA_VERSION_RELEASE_NUM >= 50406
   status = lua_closethread(co, L);

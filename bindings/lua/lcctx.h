@@ -82,6 +82,12 @@ void lcctx_slot_clear(struct lcctx_slot *slot);
 /** What the slot says now: NULL if there is no slot, or nothing in it. */
 cctx *lcctx_slot_context(const struct lcctx_slot *slot);
 
+/** Attach `ctx` on behalf of `L`. */
+int lcctx_attach(cctx *ctx, lua_State *L, cctx_token *token);
+
+/** On whose behalf the scope in force was made. */
+const void *lcctx_tag(void);
+
 /** What Lua code on `L` sees as current. Borrowed; never raises. */
 cctx *lcctx_current(lua_State *L);
 

@@ -58,7 +58,7 @@ static void begin(lua_State *L, struct frame *frame) {
   cctx *ctx = lcctx_check(L, 1);
   if (slot != NULL && managed && slot->inside == 0) slot->inside = 1; /* it is new */
   if (managed) {
-    if (cctx_attach_tagged(ctx, L, &frame->token) != CCTX_OK) lcctx_no_memory(L);
+    if (lcctx_attach(ctx, L, &frame->token) != CCTX_OK) lcctx_no_memory(L);
     frame->attached = true;
   }
   if (slot == NULL) return;
@@ -72,7 +72,7 @@ static void begin(lua_State *L, struct frame *frame) {
 static int reattach(lua_State *L, struct lcctx_slot *slot) {
   cctx *ctx = lcctx_slot_context(slot);
   if (cctx_detach(&slot->scope) != CCTX_OK) return CCTX_OK; /* somebody ended it */
-  return cctx_attach_tagged(ctx ? ctx : slot->resumer, L, &slot->scope);
+  return lcctx_attach(ctx ? ctx : slot->resumer, L, &slot->scope);
 }
 
 static int end(lua_State *L, struct frame *frame) {

@@ -92,8 +92,19 @@ cctx *lcctx_slot_context(const struct lcctx_slot *slot) {
   return slot && !slot->ended ? slot->ctx : NULL;
 }
 
+int lcctx_attach(cctx *ctx, lua_State *L, cctx_token *token) {
+  struct cctx_origin origin = {.tag = L, .lifetime = CCTX_HANDED_OVER};
+  return cctx_attach_as(ctx, &origin, token);
+}
+
+const void *lcctx_tag(void) {
+  struct cctx_origin origin;
+  cctx_current_origin(&origin);
+  return origin.tag;
+}
+
 static bool is_managed(lua_State *L, const struct lcctx_slot *slot) {
-  return cctx_current_tag() == L && (slot == NULL || slot->inside > 0);
+  return lcctx_tag() == L && (slot == NULL || slot->inside > 0);
 }
 
 bool lcctx_managed(lua_State *L) {

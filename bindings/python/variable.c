@@ -20,6 +20,7 @@ typedef struct {
   const void *inside;      /* the Context it was attached in; compared, never used */
   const void *tag;
   uint64_t stamp;
+  bool handed_over;     /* outlives its request */
   bool ended;           /* left itself, or a scope outside it was */
   atomic_bool left;     /* from where its variable could not be reached */
   struct parcel parcel; /* takes the core's reference home */
@@ -158,6 +159,7 @@ static void look(struct cctx_sight *out) {
   out->ctx = scope->ctx;
   out->stamp = scope->stamp;
   out->tag = scope->tag;
+  out->handed_over = scope->handed_over;
 }
 
 /* ---- Attach and leave --------------------------------------------------------- */
@@ -181,13 +183,15 @@ static scope_object *new_scope(struct home *home, cctx *ctx) {
   scope->inside = NULL;
   scope->tag = NULL;
   scope->stamp = 0;
+  scope->handed_over = false;
   scope->ended = false;
   scope->parcel.unpack = unpack_scope;
   atomic_init(&scope->left, false);
   return scope;
 }
 
-static int attach(cctx *ctx, uint64_t stamp, const void *tag, void **variable) {
+static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
+                  void **variable) {
   struct home *home = cctx__py_home(PyInterpreterState_Get());
   PyObject *type, *error, *traceback, *outer;
   scope_object *scope;
@@ -202,6 +206,7 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, void **variable) {
     scope->outer = outer;
     scope->stamp = stamp;
     scope->tag = tag;
+    scope->handed_over = handed_over;
     if (set_variable(home, (PyObject *)scope) == 0) {
       scope->inside = PyThreadState_Get()->context;
       *variable = scope;

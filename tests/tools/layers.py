@@ -15,8 +15,8 @@ TOOL = "tests/tools/layers.py"
 # core/: a file may include its own header and those of the rows above it. A new file is
 # added here, in the lowest row it can have.
 CORE = """
-    text memory list heap status log
-    lock
+    text site memory list heap status log
+    lock mark strict
     clock pool thread
     alarm
     key pairs
@@ -26,7 +26,7 @@ CORE = """
     stop
     scope interpreter
     current
-    observer
+    observer request
     cancel value merge metadata loop string signal
     derive
     shared
@@ -41,7 +41,7 @@ PUBLIC = """
     memory clock log
     context
     value metadata current carrier loop
-    interpreter
+    interpreter request
 """
 
 # Everybody else sees public headers, system headers, and those of its own directory.

@@ -34,6 +34,18 @@ CCTX_API cctx *cctx_current(void);
 /** The same with a reference of its own: give it back with cctx_unref. */
 CCTX_MUST_USE CCTX_API cctx *cctx_current_ref(void);
 
+/** Why cctx_current answers what it does. */
+enum cctx_current_status {
+  CCTX_CURRENT_NONE,     /**< background: nothing is attached */
+  CCTX_CURRENT_ATTACHED, /**< what was attached last */
+  CCTX_CURRENT_UNKNOWN, /**< background: something is attached, and it cannot be told whether
+                            the code that runs now works for it */
+  CCTX_CURRENT_ENDED    /**< background: the request of what was inherited has ended */
+};
+
+/** One of enum cctx_current_status. As cctx_current. */
+CCTX_API int cctx_current_status(void);
+
 /** What detach needs to find its scope. Copy it freely; only the first detach acts. */
 typedef struct cctx_token {
   void *scope;
@@ -41,14 +53,18 @@ typedef struct cctx_token {
 } cctx_token;
 
 /** Make `ctx` current from here on; `*token` is for cctx_detach. Takes a reference of its
- *  own. CCTX_ENOMEM: nothing has changed, and the token may be detached to no effect. */
-CCTX_MUST_USE CCTX_API int cctx_attach(cctx *ctx, cctx_token *token);
+ *  own. CCTX_ENOMEM: nothing has changed, and the token may be detached to no effect.
+ *  `file`:`line`, which the macro fills in, are what strict mode reports. */
+CCTX_MUST_USE CCTX_API int cctx_attach_at(cctx *ctx, cctx_token *token, const char *file,
+                                          int line);
+#define cctx_attach(ctx, token) cctx_attach_at((ctx), (token), __FILE__, __LINE__)
 
 /** Put back what was current at attach, and end whatever was attached inside and not
  *  left. A token whose scope has ended does nothing and returns CCTX_ESTALE. Allowed on any
  *  thread: a scope that cannot be reached from here is marked, every reader skips it and what
  *  is inside it, and its thread gives the context back when it next attaches or detaches. */
-CCTX_API int cctx_detach(cctx_token *token);
+CCTX_API int cctx_detach_at(cctx_token *token, const char *file, int line);
+#define cctx_detach(token) cctx_detach_at((token), __FILE__, __LINE__)
 
 /** The scopes of one fiber. */
 typedef struct cctx_stack cctx_stack;
@@ -65,6 +81,16 @@ CCTX_API void cctx_stack_free(cctx_stack *stack);
 /** How many detaches found their scope ended already, in this process: each is a
  *  bracket that does not match. */
 CCTX_API uint64_t cctx_stale_detaches(void);
+
+/** For cctx_strict: leave the mode as it is. */
+#define CCTX_STRICT_ASK (-1)
+
+/** Strict mode, for tests: 1 turns it on, 0 off. In it each misuse that the library otherwise puts
+ *  up with is said to the log, on the thread that it is about, with both places: scopes
+ *  that are not left in the order in which they were attached, and a context of a request
+ *  that has ended as a parent. Costs a copy of the place for each scope. Returns
+ *  what it was. */
+CCTX_API int cctx_strict(int mode);
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,24 @@ struct cctx_sight {
   cctx *ctx;               /**< the variable's context, borrowed; NULL: unset or unknown */
   uint64_t stamp;          /**< given when it was attached */
   const void *tag;         /**< given when it was attached */
+  bool handed_over;        /**< given when it was attached */
+};
+
+/** How long a scope, and what is started inside it and inherits it, answers. */
+enum cctx_lifetime {
+  CCTX_LIFETIME_AUTO, /**< as long as the scope that it replaced, if that is of the same
+                         request; else handed over, as somebody brought the context here */
+  CCTX_INHERITED,     /**< until its request ends */
+  CCTX_HANDED_OVER    /**< as long as somebody holds it: bind, wrap, a new thread */
+};
+
+/** How a scope is made. All zero is what cctx_attach does. */
+struct cctx_origin {
+  const void *tag; /**< on whose behalf: a binding that switches coroutines uses the
+                                  coroutine */
+  enum cctx_lifetime lifetime; /**< of an answer: one of the two that are not AUTO */
+  const char *file;            /**< where, for strict mode; NULL: not known */
+  int line;
 };
 
 /** The binding's side. Every function is called on the asking thread with no lock of
@@ -49,7 +67,8 @@ struct cctx_interpreter {
 
   /** Write the variable: only after look said `writable`, and nothing ran since. The handle
    *  in `*variable` belongs to the core until leave. 0 or CCTX_ENOMEM. */
-  int (*attach)(cctx *ctx, uint64_t stamp, const void *tag, void **variable);
+  int (*attach)(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
+                void **variable);
 
   /** Leave a variable scope: restore what it replaced if it can be reached from here, else
    *  mark it so that readers skip it. Takes the handle back; any thread. CCTX_ESTALE if
@@ -67,18 +86,25 @@ CCTX_API int cctx_interpreter_hook(const struct cctx_interpreter *hook);
 /** Remove it, and wait until no thread is inside `look`. */
 CCTX_API void cctx_interpreter_unhook(const struct cctx_interpreter *hook);
 
-/** cctx_attach with a tag, which says on behalf of whom: a binding that
- *  switches coroutines uses the coroutine. */
-CCTX_MUST_USE CCTX_API int cctx_attach_tagged(cctx *ctx, const void *tag,
-                                              cctx_token *token);
+/** cctx_attach, as `origin` says. */
+CCTX_MUST_USE CCTX_API int cctx_attach_as(cctx *ctx, const struct cctx_origin *origin,
+                                          cctx_token *token);
 
 /** Make background current whatever the interpreter's variable says, by a scope on the stack: for
  *  what works for nobody, such as finalizers and release hooks. As cctx_attach. */
 CCTX_MUST_USE CCTX_API int cctx_attach_background(cctx_token *token);
 
-/** The tag of the scope that gives the current answer; NULL if it has none, or if the
- *  answer is background because nothing is known. */
-CCTX_API const void *cctx_current_tag(void);
+/** How the scope that gives the current answer was made, without its place, also if its
+ *  request has ended; all zero if the answer is background because nothing is known. */
+CCTX_API void cctx_current_origin(struct cctx_origin *out);
+
+/** Whether the request that `ctx` belongs to has ended: then what only inherited `ctx` answers
+ *  background. False for what belongs to none, as what is detached. Any thread. */
+CCTX_API bool cctx_has_ended(const cctx *ctx);
+
+/** How many hold a reference to `ctx` now, its children among them; 0 for a root. For a
+ *  garbage collector that must know whether it sees all of them. Any thread. */
+CCTX_API size_t cctx_references(const cctx *ctx);
 
 /** Give up the right to detach: what holds the token is going away unused. A scope in a
  *  variable stays there, and goes with what it is in; one on a stack with the one
