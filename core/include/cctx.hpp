@@ -31,7 +31,7 @@
 #include <cctx/cpp/error.hpp>    /* cctx::canceled, cctx::deadline_exceeded */
 #include <cctx/cpp/key.hpp>      /* cctx::key<T> */
 #include <cctx/cpp/ref.hpp>      /* cctx::ref: derive, cancel, ask */
-#include <cctx/cpp/scope.hpp>    /* cctx::scope, cctx::finish_guard */
+#include <cctx/cpp/scope.hpp>    /* cctx::scope, request, finish_guard */
 #include <cctx/cpp/observer.hpp> /* cctx::loop, cctx::observer */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cctx.hpp: owners give back, types hold, exceptions say why and stop at frames of C. */
 #include <cctx.hpp>
+#include <cctx/interpreter.h>
 
 #include <csignal>
 #include <thread>
@@ -250,6 +251,19 @@ TEST(a_scope_attaches_and_detaches_also_by_an_exception) {
   CHECK(cctx::current() == cctx::background());
   CHECK(!std::is_copy_constructible_v<cctx::scope>);
   CHECK(!std::is_move_constructible_v<cctx::scope>);
+}
+
+TEST(a_request_begins_and_ends_with_its_block) {
+  std::optional<cctx::ref> kept;
+  {
+    cctx::request request(cctx::background());
+    kept = request.context();
+    CHECK(cctx::current() == *kept);
+    CHECK_EQ(kept->err(), 0);
+  }
+  CHECK(cctx::current() == cctx::background());
+  CHECK_EQ(kept->err(), CCTX_ECANCELED);
+  CHECK(cctx_has_ended(kept->get()));
 }
 
 TEST(a_finish_guard_cancels_at_the_end_of_its_block) {

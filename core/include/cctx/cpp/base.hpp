@@ -21,6 +21,7 @@ struct cctx {
   template <class T> class stored;
   class ref;
   class scope;
+  class request;
   class finish_guard;
   class loop;
   class observer;

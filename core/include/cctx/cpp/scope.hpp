@@ -4,6 +4,7 @@
 #define CCTX_CPP_SCOPE_HPP
 
 #include <cctx/cpp/ref.hpp>
+#include <cctx/request.h>
 
 #include <new>
 #include <utility>
@@ -13,15 +14,42 @@
 /** Makes a context current to the end of the block. */
 class [[nodiscard]] cctx::scope {
 public:
-  explicit scope(const ref &ctx) {
-    if (cctx_attach(ctx.get(), &token_) != CCTX_OK) throw std::bad_alloc();
+  explicit scope(const ref &ctx, const char *file = __builtin_FILE(),
+                 int line = __builtin_LINE())
+      : file_(file), line_(line) {
+    if (cctx_attach_at(ctx.get(), &token_, file, line) != CCTX_OK) throw std::bad_alloc();
   }
   scope(const scope &) = delete;
   scope &operator=(const scope &) = delete;
-  ~scope() { cctx_detach(&token_); }
+  ~scope() { cctx_detach_at(&token_, file_, line_); }
 
 private:
   cctx_token token_;
+  const char *file_;
+  int line_;
+};
+
+/** Begins a request below a context, and ends it at the end of the block. What it begins
+ *  with is derived before: request r{ctx.with_timeout(1s)}. */
+class [[nodiscard]] cctx::request {
+public:
+  explicit request(const ref &parent, const char *file = __builtin_FILE(),
+                   int line = __builtin_LINE())
+      : file_(file), line_(line) {
+    if (cctx_request_begin_at(&request_, parent.get(), nullptr, file, line) != CCTX_OK)
+      throw std::bad_alloc();
+  }
+  request(const request &) = delete;
+  request &operator=(const request &) = delete;
+  ~request() { cctx_request_end_at(&request_, file_, line_); }
+
+  /** Its context, for as long as the reference is kept. */
+  ref context() const noexcept { return ref::borrow(request_.ctx); }
+
+private:
+  struct cctx_request request_;
+  const char *file_;
+  int line_;
 };
 
 /** Cancels a context at the end of the block: whatever still works for it stops. */
