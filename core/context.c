@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tree: how nodes are made, kept and freed.
+/* The tree: how nodes are made and kept.
  *
  * Invariants
  *   A child owns a reference to its parent, never the other way round: a node is freed only
  *   after all of its descendants, so every pointer upwards is good as long as the node is.
  *   `stopper`, `values` and `metadata` point at the node itself or at an ancestor, and are
  *   borrowed for that reason.
- *   Nothing recurses: a chain of any depth is freed by the loop in cctx_unref.
  */
 #include "context.h"
 
@@ -15,7 +14,6 @@
 
 #include <cctx/interpreter.h>
 
-#include "entries.h"
 #include "mark.h"
 #include "memory.h"
 #include "strict.h"
@@ -52,31 +50,19 @@ bool cctx_has_ended(const cctx *ctx) {
   return false;
 }
 
-/* Give one reference back; if it was the last, put `ctx` on the list of the dead. */
-static void give_back(cctx *ctx, cctx **dead) {
+bool cctx__give_back(cctx *ctx) {
   size_t before;
-  if (ctx == NULL || is_immortal(ctx)) return;
+  if (ctx == NULL || is_immortal(ctx)) return false;
   assert(cctx__is_live(ctx) && "cctx_unref: the context was given back already");
   before = atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel);
   assert(before > 0 && "cctx_unref: the context was given back already");
-  if (before > 1) return;
-  ctx->next_dead = *dead;
-  *dead = ctx;
+  return before == 1;
 }
 
-void cctx_unref(cctx *ctx) {
-  cctx *dead = NULL;
-  give_back(ctx, &dead);
-  while ((ctx = dead) != NULL) {
-    dead = ctx->next_dead;
-    if (ctx->drop) ctx->drop(ctx);
-    if (ctx->bag) cctx__entries_drop(ctx->bag);
-    give_back(ctx->parent, &dead);
-    for (size_t i = 0; i < ctx->kept_n; i++) give_back(ctx->kept[i], &dead);
-    ctx->magic = 0;
-    cctx__free(ctx);
-    atomic_fetch_sub(&alive, 1);
-  }
+void cctx__node_free(cctx *ctx) {
+  ctx->magic = 0;
+  cctx__free(ctx);
+  atomic_fetch_sub(&alive, 1);
 }
 
 /* Whoever derives from it holds it, so it was handed over, and may live on: but to what end? */

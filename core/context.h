@@ -44,6 +44,12 @@ static inline bool cctx__is_live(const cctx *ctx) {
   return ctx != NULL && ctx->magic == CCTX__LIVE;
 }
 
+/* Give one reference back: whether it was the last, so that the caller has to free the node. */
+bool cctx__give_back(cctx *ctx);
+
+/* Free the memory of a node that nobody holds, and that has given back what it held. */
+void cctx__node_free(cctx *ctx);
+
 /* Room of a part of a node, so that the next one is aligned. */
 #define CCTX__ALIGN(size) (((size) + 15) & ~(size_t)15)
 

@@ -63,7 +63,12 @@ static struct answer decide(const struct scope *e, const struct cctx_sight *sigh
   return background(CCTX_CURRENT_UNKNOWN);
 }
 
+/* How many calls for nobody are under way on this thread for which there was no memory to push
+ * background: until they return, nothing is known. */
+static _Thread_local unsigned muted;
+
 static struct answer found(const struct cctx_sight *sight) {
+  if (muted) return background(CCTX_CURRENT_UNKNOWN);
   return decide(cctx__scope_top(cctx__stack(false)), sight);
 }
 
@@ -203,6 +208,21 @@ static int leave_variable(struct scope *scope) {
   int status = hook ? hook->leave(scope->variable) : CCTX_OK;
   cctx__scope_free(scope);
   return status;
+}
+
+void cctx__call_for_nobody(void (*fn)(void *), void *arg) {
+  struct cctx_stack *stack;
+  struct scope *scope;
+  cctx_token token = {NULL, 0};
+  bool needed = answer().status != CCTX_CURRENT_NONE;
+  bool attached = needed && cctx_attach_background(&token) == CCTX_OK;
+  if (needed && !attached) muted++;
+  fn(arg);
+  if (needed && !attached) muted--;
+  stack = cctx__stack(false);
+  /* It may have left a scope outside it, and this one with it: nobody's mistake. */
+  if (attached && cctx__scope_end(&token, stack, &scope) && scope)
+    cctx__scope_pop(stack, scope);
 }
 
 static int stale(const cctx_token *token, const char *file, int line) {

@@ -10,4 +10,7 @@
  * memory for one. */
 bool cctx__enter_background(struct scope *scope);
 
+/* Call foreign code that works for nobody, with background current. Cannot fail. */
+void cctx__call_for_nobody(void (*fn)(void *), void *arg);
+
 #endif

@@ -37,11 +37,20 @@ void cctx__entries_add(struct entries *bag, cctx_key *key, uint32_t id,
   }
 }
 
+static bool has_hook(const cctx_variant *value) {
+  return value->type == CCTX_POINTER && value->as.p.release != NULL;
+}
+
+bool cctx__entries_have_hooks(const struct entries *bag) {
+  for (size_t i = 0; i < bag->n; i++)
+    if (has_hook(&bag->at[i].value)) return true;
+  return false;
+}
+
 void cctx__entries_drop(struct entries *bag) {
   for (size_t i = 0; i < bag->n; i++) {
     const cctx_variant *value = &bag->at[i].value;
-    if (value->type == CCTX_POINTER && value->as.p.release)
-      value->as.p.release(value->as.p.ptr);
+    if (has_hook(value)) value->as.p.release(value->as.p.ptr);
   }
 }
 

@@ -31,6 +31,9 @@ void cctx__entries_begin(struct entries *bag, size_t n);
 void cctx__entries_add(struct entries *bag, cctx_key *key, uint32_t id,
                        const cctx_variant *value);
 
+/* Whether drop would run any hook. */
+bool cctx__entries_have_hooks(const struct entries *bag);
+
 /* Runs the release hooks. The memory is its owner's. */
 void cctx__entries_drop(struct entries *bag);
 

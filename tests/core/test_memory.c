@@ -223,6 +223,35 @@ TEST(the_first_attach_of_a_thread_fails_whole_or_not_at_all) {
   cctx_unref(parent);
 }
 
+static cctx *seen_by_hook;
+static int seen_status;
+static void note_current(void *unused) {
+  (void)unused;
+  seen_by_hook = cctx_current();
+  seen_status = cctx_current_status();
+}
+
+TEST(a_release_hook_works_for_nobody_also_without_memory) {
+  enum { MANY = 4096 };
+  static cctx_token tokens[MANY];
+  cctx *hooked;
+  int n = 0;
+  make_parent();
+  hooked =
+      cctx_with_value(cctx_background(), &red, cctx_pointer(&n, NULL, note_current, NULL));
+  CHECK_EQ(cctx_attach(parent, &tokens[n++]), 0);
+  check_arm(1, true);
+  while (cctx_attach(parent, &tokens[n]) == CCTX_OK && n < MANY - 1) n++;
+  CHECK(check_memory.hit);
+  cctx_unref(hooked);
+  CHECK(seen_by_hook == cctx_background());
+  CHECK_EQ(seen_status, CCTX_CURRENT_UNKNOWN);
+  CHECK(cctx_current() == parent);
+  all_memory_again();
+  CHECK_EQ(cctx_detach(&tokens[0]), 0);
+  cctx_unref(parent);
+}
+
 TEST(an_attach_without_memory_changes_nothing) {
   enum { MANY = 4096 };
   static cctx_token tokens[MANY];

@@ -342,7 +342,7 @@ static void look(void *ptr) {
   seen_in_hook = name_of(cctx_current());
 }
 
-TEST(a_release_hook_run_by_leaving_sees_what_is_restored) {
+TEST(a_release_hook_works_for_nobody) {
   begin();
   cctx_token a = attach(one);
   cctx *ctx =
@@ -350,7 +350,8 @@ TEST(a_release_hook_run_by_leaving_sees_what_is_restored) {
   cctx_token b = attach(ctx);
   cctx_unref(ctx);
   CHECK_EQ(cctx_detach(&b), 0);
-  CHECK_STR(seen_in_hook, "one");
+  CHECK_STR(seen_in_hook, "background");
+  CHECK_CURRENT("one");
   CHECK_EQ(cctx_detach(&a), 0);
   end();
 }

@@ -26,7 +26,7 @@ CORE = """
     stop
     scope interpreter
     current
-    observer request
+    observer request release
     cancel value merge metadata loop string signal
     derive
     shared
