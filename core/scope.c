@@ -55,6 +55,7 @@ static void cut(struct cctx_stack *stack, struct scope *rest) {
   while (at != rest) {
     struct scope *below = at->below;
     cctx *ctx = at->ctx;
+    if (atomic_load(&at->left)) atomic_fetch_sub(&stack->left, 1);
     cctx__scope_free(at);
     cctx_unref(ctx);
     at = below;
@@ -65,6 +66,7 @@ static void cut(struct cctx_stack *stack, struct scope *rest) {
  * attached inside it. */
 static struct scope *below_left(const struct cctx_stack *stack) {
   struct scope *result = stack->top;
+  if (atomic_load(&stack->left) == 0) return result;
   for (struct scope *at = stack->top; at; at = at->below)
     if (atomic_load(&at->left)) result = at->below;
   return result;
@@ -104,6 +106,7 @@ struct cctx_stack *cctx__stack(bool make) {
     struct cctx_stack *stack = cctx__alloc(sizeof *stack);
     if (stack == NULL) return NULL;
     stack->top = NULL;
+    atomic_init(&stack->left, 0);
     if (pthread_setspecific(at_exit, stack) != 0) {
       cctx__free(stack);
       return NULL;
@@ -152,8 +155,10 @@ bool cctx__scope_end(const cctx_token *token, struct cctx_stack *stack,
     expire(scope);
     if (scope->stack == NULL || scope->stack == stack)
       *mine = scope;
-    else
+    else {
       atomic_store(&scope->left, true);
+      atomic_fetch_add(&scope->stack->left, 1);
+    }
   }
   cctx__unlock();
   return in_use;

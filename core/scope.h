@@ -38,6 +38,7 @@ struct scope {
 /* The scopes of one thread. */
 struct cctx_stack {
   struct scope *top;
+  atomic_uint left; /* how many of its scopes are marked so; raised under the lock */
 };
 
 /* This thread's stack; NULL if it has none and `make` is false, or for lack of memory. */
