@@ -15,6 +15,9 @@
  *   the interpreter has not switched since e    e
  *   otherwise                               background: it cannot be known
  *
+ * Where v cannot be read it may be set, or newer than e: then e answers only if this thread has
+ * not written the variable since, and background where that does not tell.
+ *
  * A scope that is not handed over answers background once the request of its context has ended.
  *
  * docs/current.md has the table of all cases. A rule that answers more is easy to write, and
@@ -54,11 +57,32 @@ static struct answer from_scope(const struct scope *scope) {
   return (struct answer){scope->ctx, scope->tag, scope->handed_over, CCTX_CURRENT_ATTACHED};
 }
 
+/* How often this thread wrote the variable: what may be newer than a scope where the variable
+ * cannot be read. */
+static _Thread_local uint64_t variable_writes;
+
+/* The call that pushed the mark would have written the variable after what is below it. If it is
+ * older here, in the very Context in which that was pushed, the call is another greenlet's. */
+static bool is_anothers_mark(const struct scope *mark, const struct cctx_sight *sight) {
+  const struct scope *below = mark;
+  while (below && below->kind == SCOPE_ASK) below = below->below;
+  return below && sight->ctx && sight->stamp < below->stamp &&
+         below->place.thread == sight->place.thread &&
+         below->place.context == sight->place.context;
+}
+
 static struct answer decide(const struct scope *e, const struct cctx_sight *sight) {
   bool has_variable = sight->ctx != NULL;
-  if (e == NULL || e->kind == SCOPE_ASK) return from_variable(sight);
-  if (e->place.thread == 0) return has_variable ? from_variable(sight) : from_scope(e);
+  bool has_unknown = sight->state != CCTX_SIGHT_NONE && !sight->known;
+  if (e == NULL || e->kind == SCOPE_ASK)
+    return has_unknown || is_anothers_mark(e, sight) ? background(CCTX_CURRENT_UNKNOWN)
+                                                     : from_variable(sight);
+  if (e->place.thread == 0) {
+    if (has_unknown) return background(CCTX_CURRENT_UNKNOWN);
+    return has_variable ? from_variable(sight) : from_scope(e);
+  }
   if (has_variable && sight->stamp >= e->stamp) return from_variable(sight);
+  if (has_unknown && e->writes != variable_writes) return background(CCTX_CURRENT_UNKNOWN);
   if (cctx__same_place(&e->place, &sight->place)) return from_scope(e);
   return background(CCTX_CURRENT_UNKNOWN);
 }
@@ -137,6 +161,7 @@ static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx,
   int status;
   if (scope == NULL) return CCTX_ENOMEM;
   if (cctx__is_strict()) cctx__site_set(&scope->site, origin->file, origin->line);
+  variable_writes++;
   status =
       hook->attach(ctx, atomic_load(&stamp), origin->tag, handed_over, &scope->variable);
   if (status != CCTX_OK) {
@@ -153,6 +178,7 @@ static void push(struct cctx_stack *stack, struct scope *scope, cctx *ctx,
   scope->ctx = cctx_ref(ctx);
   scope->stamp = atomic_fetch_add(&stamp, 1) + 1;
   scope->place = sight->place;
+  scope->writes = variable_writes;
   cctx__scope_push(stack, scope);
 }
 
@@ -287,20 +313,24 @@ int cctx_boundary_enter(cctx_token *token) {
   if (ask == NULL) return CCTX_ENOMEM;
   cctx__look(&sight);
   ask->place = sight.place;
+  ask->writes = variable_writes;
   cctx__scope_push(stack, ask);
   return CCTX_OK;
 }
 
 /* The interpreter has come back to the Context from which C called it, and which the call kept
- * alive, but counts another version. Whatever stood at its place before the call does so
- * after it; if it is somewhere else, nothing does. */
+ * alive, but counts another version, and the call has left what it wrote there. Whatever stood
+ * at its place before the call does so after it; if it is somewhere else, nothing does. */
 static void renew_places(const struct scope *ask) {
   struct cctx_sight sight;
   if (cctx__look(&sight) == NULL || sight.place.thread != ask->place.thread ||
       sight.place.context != ask->place.context)
     return;
-  for (struct scope *scope = ask->below; scope; scope = scope->below)
-    if (cctx__same_place(&scope->place, &ask->place)) scope->place = sight.place;
+  for (struct scope *scope = ask->below; scope; scope = scope->below) {
+    if (!cctx__same_place(&scope->place, &ask->place)) continue;
+    scope->place = sight.place;
+    if (scope->writes == ask->writes) scope->writes = variable_writes;
+  }
 }
 
 int cctx_boundary_leave(cctx_token *token) {

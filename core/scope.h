@@ -30,6 +30,7 @@ struct scope {
   bool handed_over;         /* outlives its request */
   uint64_t stamp;           /* when: later scopes have higher ones */
   struct cctx_place place;  /* where the thread's interpreter stood */
+  uint64_t writes;          /* how often the thread had written the variable */
   atomic_bool left;         /* left from where it could not be reached: skip it */
   void *variable;           /* the interpreter's handle, of a variable scope */
   struct site site;         /* where it was attached; known in strict mode */

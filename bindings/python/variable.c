@@ -21,7 +21,7 @@ typedef struct {
   const void *tag;
   uint64_t stamp;
   bool handed_over;     /* outlives its request */
-  bool ended;           /* left itself, or a scope outside it was */
+  atomic_bool ended;    /* left itself, or a scope outside it was */
   atomic_bool left;     /* from where its variable could not be reached */
   struct parcel parcel; /* takes the core's reference home */
 } scope_object;
@@ -104,9 +104,9 @@ static PyThreadState *attached_state(PyThreadState **detached) {
   PyThreadState *mine = PyGILState_GetThisThreadState();
   *detached = NULL;
   if (known) return known;
-  if (mine == NULL || PyInterpreterState_Next(PyInterpreterState_Head()) != NULL)
-    return NULL;
-  if (_PyThreadState_UncheckedGet() == mine) return mine;
+  if (mine && PyInterpreterState_Next(PyInterpreterState_Head()) == NULL &&
+      _PyThreadState_UncheckedGet() == mine)
+    return mine;
   *detached = mine;
   return NULL;
 #endif
@@ -150,6 +150,7 @@ static void look(struct cctx_sight *out) {
     return;
   }
   out->state = CCTX_SIGHT_ATTACHED;
+  out->known = true;
   out->place = place_of(state);
   home = cctx__py_home(state->interp);
   if (home == NULL || !atomic_load(&home->asked)) return;
@@ -184,7 +185,7 @@ static scope_object *new_scope(struct home *home, cctx *ctx) {
   scope->tag = NULL;
   scope->stamp = 0;
   scope->handed_over = false;
-  scope->ended = false;
+  atomic_init(&scope->ended, false);
   scope->parcel.unpack = unpack_scope;
   atomic_init(&scope->left, false);
   return scope;
@@ -230,21 +231,18 @@ static bool is_reachable(const struct home *home, const scope_object *scope) {
 /* Put back what `scope` replaced; those inside it end with it. */
 static int restore(const struct home *home, scope_object *scope) {
   scope_object *at = innermost(home), *outer = (scope_object *)scope->outer;
-  for (; at != scope; at = (scope_object *)at->outer) at->ended = true;
+  for (; at != scope; at = (scope_object *)at->outer) atomic_store(&at->ended, true);
   while (outer && atomic_load(&outer->left)) outer = (scope_object *)outer->outer;
   return set_variable(home, outer ? (PyObject *)outer : Py_None);
 }
 
-static int leave_here(const struct home *home, scope_object *scope) {
+static void leave_here(const struct home *home, scope_object *scope) {
   PyObject *type, *error, *traceback;
-  if (scope->ended) return CCTX_ESTALE;
   PyErr_Fetch(&type, &error, &traceback);
-  scope->ended = true;
   /* Failing to restore for lack of memory must not leave the context in force either. */
   if (!is_reachable(home, scope) || restore(home, scope) < 0)
     atomic_store(&scope->left, true);
   PyErr_Restore(type, error, traceback);
-  return CCTX_OK;
 }
 
 static void forget(void *variable) {
@@ -258,8 +256,10 @@ static int leave(void *variable) {
   struct home *home = state ? cctx__py_home(state->interp) : NULL;
   int status = CCTX_OK;
   known = NULL; /* from here on Python code may run */
-  if (home != NULL && home == scope->home)
-    status = leave_here(home, scope);
+  if (atomic_exchange(&scope->ended, true))
+    status = CCTX_ESTALE;
+  else if (home != NULL && home == scope->home)
+    leave_here(home, scope);
   else /* not ours to touch without its interpreter's lock */
     atomic_store(&scope->left, true);
   forget(scope);

@@ -81,12 +81,32 @@ TEST(under_the_mark_an_unset_variable_is_background_not_the_scope_below) {
 
 TEST(under_the_mark_the_variable_answers_however_old) {
   cctx_token variable, token, mark;
+  PyObject *context;
+  begin();
+  context = enter_context();
+  variable = set(two);
+  CHECK_EQ(PyContext_Exit(context), 0);
+  token = push(one);
+  mark = ask();
+  CHECK_EQ(PyContext_Enter(context), 0); /* an older task, in the call */
+  CHECK_CURRENT("two");
+  CHECK_EQ(cctx_detach(&variable), 0);
+  exit_context(context);
+  CHECK_EQ(cctx_boundary_leave(&mark), 0);
+  CHECK_EQ(cctx_detach(&token), 0);
+  end();
+}
+
+/* A greenlet that made a raw call goes on below the mark of another one's call. */
+TEST(under_anothers_mark_where_a_newer_scope_was_pushed_it_is_background) {
+  cctx_token variable, token, mark;
   begin();
   variable = set(two);
   token = push(one);
   mark = ask();
-  CHECK_CURRENT("two");
+  CHECK_CURRENT("background");
   CHECK_EQ(cctx_boundary_leave(&mark), 0);
+  CHECK_CURRENT("one");
   CHECK_EQ(cctx_detach(&token), 0);
   CHECK_EQ(cctx_detach(&variable), 0);
   end();
@@ -127,18 +147,21 @@ TEST(a_scope_older_than_the_state_gives_way_to_the_variable) {
   end();
 }
 
+/* The variable may be set, by a task that the thread runs: the scope must not answer. */
 static void *older_than_state_released_body(void *arg) {
   cctx_token token = set(one);
   PyGILState_STATE state = PyGILState_Ensure();
+  cctx_token variable = set(two);
   PyThreadState *released = PyEval_SaveThread();
-  CHECK_CURRENT("one");
+  CHECK_CURRENT("background");
   PyEval_RestoreThread(released);
+  CHECK_EQ(cctx_detach(&variable), 0);
   PyGILState_Release(state);
   CHECK_EQ(cctx_detach(&token), 0);
   return arg;
 }
 
-TEST(a_scope_older_than_the_state_answers_when_released) {
+TEST(a_scope_older_than_the_state_does_not_answer_when_released) {
   begin();
   on_foreign_thread(older_than_state_released_body);
   end();
@@ -291,6 +314,22 @@ TEST(released_at_the_scopes_place_the_scope_answers) {
   CHECK_EQ(cctx_detach(&token), 0);
   CHECK_CURRENT("background");
   PyEval_RestoreThread(state);
+  end();
+}
+
+TEST(released_with_a_later_write_of_the_variable_the_scope_does_not_answer) {
+  PyThreadState *state;
+  cctx_token token, variable;
+  begin();
+  state = PyEval_SaveThread();
+  CHECK_EQ(cctx_attach(one, &token), 0);
+  PyEval_RestoreThread(state);
+  variable = set(two);
+  state = PyEval_SaveThread();
+  CHECK_CURRENT("background");
+  PyEval_RestoreThread(state);
+  CHECK_EQ(cctx_detach(&variable), 0);
+  CHECK_EQ(cctx_detach(&token), 0);
   end();
 }
 

@@ -139,3 +139,22 @@ TEST(three_interpreters_one_after_another_each_answer) {
     end();
   }
 }
+
+TEST(a_token_of_an_ended_scope_changes_nothing_from_where_that_cannot_be_reached) {
+  cctx_token outer, inner;
+  PyObject *copy;
+  PyThreadState *state;
+  begin();
+  outer = set(one);
+  inner = set(two);
+  copy = PyContext_CopyCurrent();
+  CHECK_EQ(cctx_detach(&outer), 0); /* ends the inner one too */
+  state = PyEval_SaveThread();
+  CHECK_EQ(cctx_detach(&inner), CCTX_ESTALE);
+  PyEval_RestoreThread(state);
+  CHECK_EQ(PyContext_Enter(copy), 0);
+  CHECK_CURRENT("two"); /* what the copy inherited */
+  CHECK_EQ(PyContext_Exit(copy), 0);
+  Py_DECREF(copy);
+  end();
+}

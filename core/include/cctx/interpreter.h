@@ -26,14 +26,15 @@ struct cctx_place {
 };
 
 enum cctx_sight_state {
-  CCTX_SIGHT_NONE,     /**< this thread has no thread state, or it cannot be told */
-  CCTX_SIGHT_RELEASED, /**< it has one and does not hold its lock: the variable is unknown */
-  CCTX_SIGHT_ATTACHED  /**< it runs the interpreter: the variable is known */
+  CCTX_SIGHT_NONE,     /**< this thread has no thread state */
+  CCTX_SIGHT_RELEASED, /**< it has one and does not hold its lock, or it cannot be told */
+  CCTX_SIGHT_ATTACHED  /**< it runs the interpreter */
 };
 
 /** What the interpreter says of this thread. */
 struct cctx_sight {
   enum cctx_sight_state state;
+  bool known;              /**< the variable was read: without a context it is unset */
   bool writable;           /**< attached, and its interpreter has the variable */
   struct cctx_place place; /**< of the state, if any */
   cctx *ctx;               /**< the variable's context, borrowed; NULL: unset or unknown */
