@@ -103,20 +103,23 @@ static struct answer settle(struct answer found) {
   return found;
 }
 
+/* What a thread without the interpreter's lock sees is good until the interpreter exits, which
+ * waits for the end of the look. */
 static struct answer answer(void) {
   struct cctx_sight sight;
-  cctx__look(&sight);
-  return settle(found(&sight));
+  const struct cctx_interpreter *hook = cctx__look_begin(&sight);
+  struct answer now = settle(found(&sight));
+  cctx__look_end(hook);
+  return now;
 }
 
 cctx *cctx_current(void) { return answer().ctx; }
 
-/* A thread without the interpreter's lock takes its reference before that can exit. */
 cctx *cctx_current_ref(void) {
   struct cctx_sight sight;
-  bool looking = cctx__look_begin(&sight);
+  const struct cctx_interpreter *hook = cctx__look_begin(&sight);
   cctx *ctx = cctx_ref(settle(found(&sight)).ctx);
-  if (looking) cctx__look_end();
+  cctx__look_end(hook);
   return ctx;
 }
 
@@ -205,11 +208,13 @@ bool cctx__enter_background(struct scope *scope) {
 
 int cctx_attach_as(cctx *ctx, const struct cctx_origin *origin, cctx_token *token) {
   struct cctx_sight sight;
-  const struct cctx_interpreter *hook = cctx__look(&sight);
+  const struct cctx_interpreter *hook;
   bool handed_over;
   assert(cctx__is_live(ctx) && "cctx_attach: no context, or one given back");
   *token = (cctx_token){NULL, 0};
+  hook = cctx__look_begin(&sight);
   handed_over = is_handed_over(ctx, origin->lifetime, &sight);
+  cctx__look_end(hook);
   if (hook && sight.writable) return attach_variable(hook, ctx, origin, handed_over, token);
   return attach_stack(ctx, origin, handed_over, &sight, token);
 }

@@ -39,29 +39,26 @@ void cctx_interpreter_unhook(const struct cctx_interpreter *hook) {
   while (atomic_load(&readers) != 0) sched_yield();
 }
 
-static const struct cctx_interpreter *look(struct cctx_sight *sight) {
-  const struct cctx_interpreter *hook;
-  atomic_fetch_add(&readers, 1);
-  hook = atomic_load(&registered);
-  if (hook) hook->look(sight);
-  return hook;
-}
-
-bool cctx__look_begin(struct cctx_sight *sight) {
-  memset(sight, 0, sizeof *sight);
-  if (atomic_load_explicit(&registered, memory_order_relaxed) == NULL) return false;
-  look(sight);
-  return true;
-}
-
-void cctx__look_end(void) { atomic_fetch_sub(&readers, 1); }
-
-const struct cctx_interpreter *cctx__look(struct cctx_sight *sight) {
+const struct cctx_interpreter *cctx__look_begin(struct cctx_sight *sight) {
   const struct cctx_interpreter *hook;
   memset(sight, 0, sizeof *sight);
   if (atomic_load_explicit(&registered, memory_order_relaxed) == NULL) return NULL;
-  hook = look(sight);
-  cctx__look_end();
+  atomic_fetch_add(&readers, 1);
+  hook = atomic_load(&registered);
+  if (hook)
+    hook->look(sight);
+  else
+    atomic_fetch_sub(&readers, 1);
+  return hook;
+}
+
+void cctx__look_end(const struct cctx_interpreter *hook) {
+  if (hook) atomic_fetch_sub(&readers, 1);
+}
+
+const struct cctx_interpreter *cctx__look(struct cctx_sight *sight) {
+  const struct cctx_interpreter *hook = cctx__look_begin(sight);
+  cctx__look_end(hook);
   return hook;
 }
 

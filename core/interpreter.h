@@ -10,10 +10,10 @@
  * stays in force, and what the sight lends is good, until it runs script code. */
 const struct cctx_interpreter *cctx__look(struct cctx_sight *sight);
 
-/* The same, and what the sight lends stays good until cctx__look_end: the interpreter's exit
- * waits for it. Between the two nothing may block. False: there is none to end. */
-bool cctx__look_begin(struct cctx_sight *sight);
-void cctx__look_end(void);
+/* The same, and what the sight lends stays good until cctx__look_end(hook): the interpreter's
+ * exit waits for it. Between the two nothing may block. */
+const struct cctx_interpreter *cctx__look_begin(struct cctx_sight *sight);
+void cctx__look_end(const struct cctx_interpreter *hook);
 
 /* The same place: the interpreter has not switched since. */
 bool cctx__same_place(const struct cctx_place *place, const struct cctx_place *now);
