@@ -62,13 +62,15 @@ static struct answer from_scope(const struct scope *scope) {
 static _Thread_local uint64_t variable_writes;
 
 /* The call that pushed the mark would have written the variable after what is below it. If it is
- * older here, in the very Context in which that was pushed, the call is another greenlet's. */
+ * older here, in a Context in which something below was pushed, the call is another greenlet's. */
 static bool is_anothers_mark(const struct scope *mark, const struct cctx_sight *sight) {
-  const struct scope *below = mark;
-  while (below && below->kind == SCOPE_ASK) below = below->below;
-  return below && sight->ctx && sight->stamp < below->stamp &&
-         below->place.thread == sight->place.thread &&
-         below->place.context == sight->place.context;
+  if (sight->ctx == NULL) return false;
+  for (const struct scope *below = mark; below; below = below->below)
+    if (below->kind == SCOPE_STACK && sight->stamp < below->stamp &&
+        below->place.thread == sight->place.thread &&
+        below->place.context == sight->place.context)
+      return true;
+  return false;
 }
 
 static struct answer decide(const struct scope *e, const struct cctx_sight *sight) {
@@ -150,10 +152,13 @@ static bool are_of_one_request(const cctx *a, const cctx *b) {
 
 static bool is_handed_over(const cctx *ctx, enum cctx_lifetime lifetime,
                            const struct cctx_sight *sight) {
+  const struct scope *outside = cctx__scope_top(cctx__stack(false));
   struct answer now;
   if (lifetime != CCTX_LIFETIME_AUTO) return lifetime == CCTX_HANDED_OVER;
   if (cctx_has_ended(ctx)) return true;
-  now = found(sight);
+  while (outside && outside->kind == SCOPE_ASK) outside = outside->below; /* the caller's */
+  now = decide(outside, sight);
+  if (now.status == CCTX_CURRENT_UNKNOWN) return false; /* it ends the sooner */
   return !are_of_one_request(ctx, now.ctx) || now.handed_over;
 }
 
