@@ -89,9 +89,8 @@ static struct observer *find(const cctx_observer *token) {
 static bool prevent(struct observer *observer, cctx **ctx) {
   if (observer->state == OBSERVER_RUNNING) return false;
   if (observer->state == OBSERVER_WAITING) {
-    struct watch *watch = cctx__watch_of(observer->ctx);
-    cctx__observer_ready(observer);
-    cctx__watch_unlink(watch);
+    cctx__observer_unlink(observer);
+    cctx__watch_unlink(cctx__watch_of(observer->ctx));
   }
   list_remove(&observer->link);
   cctx__loop_arm(observer->loop);

@@ -27,10 +27,14 @@ struct observer *cctx__observer_take(void) {
 /* The loop rings when it has something to do now, else at its nearest deadline. */
 static void ring(cctx_loop *loop) { cctx__alarm_set(&loop->alarm, INT64_MIN); }
 
-void cctx__observer_ready(struct observer *observer) {
+void cctx__observer_unlink(struct observer *observer) {
   list_remove(&observer->link);
   list_remove(&observer->mine);
   cctx__heap_remove(&observer->loop->timers, &observer->timer);
+}
+
+void cctx__observer_ready(struct observer *observer) {
+  cctx__observer_unlink(observer);
   observer->state = OBSERVER_READY;
   list_append(&observer->loop->ready, &observer->link);
   ring(observer->loop);

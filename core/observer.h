@@ -65,6 +65,9 @@ void cctx__observer_call(struct observer *observer);
 /* Make an observer that waits ready: its time has come. Under the lock. */
 void cctx__observer_ready(struct observer *observer);
 
+/* Take an observer that waits off every list. Under the lock. */
+void cctx__observer_unlink(struct observer *observer);
+
 /* A new observer of this process, in no list; NULL for lack of memory. */
 struct observer *cctx__observer_take(void);
 

@@ -4,6 +4,9 @@
 #include <cctx/loop.h>
 
 #include <poll.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -285,5 +288,44 @@ TEST(many_deadlines_in_any_order_are_told_in_order) {
     CHECK(cctx_loop_next(loop) > last);
   }
   CHECK_EQ(cctx_loop_next(loop), CCTX_NEVER);
+  cctx_loop_free(loop);
+}
+
+/* ---- System calls ---------------------------------------------------------------- */
+
+/* The library's calls come here too: counted, then made. */
+static int settimes;
+int timerfd_settime(int fd, int flags, const struct itimerspec *when,
+                    struct itimerspec *before) {
+  settimes++;
+  return (int)syscall(SYS_timerfd_settime, fd, flags, when, before);
+}
+
+static void ignore(cctx *ctx, void *arg) { (void)ctx, (void)arg; }
+
+TEST(a_registration_and_its_end_set_the_timer_once_each) {
+  cctx_loop *loop = cctx_loop_new();
+  cctx *ctx = cctx_with_timeout(cctx_background(), 3600 * CCTX_SECOND);
+  cctx_observer observer;
+  CHECK(cctx_loop_fd(loop) >= 0);
+  settimes = 0;
+  CHECK_EQ(cctx_on_done(ctx, loop, ignore, NULL, &observer), 0);
+  CHECK_EQ(settimes, 1);
+  CHECK_EQ(cctx_off_done(&observer), 1);
+  CHECK_EQ(settimes, 2);
+  cctx_finish(ctx);
+  cctx_loop_free(loop);
+}
+
+TEST(a_registration_without_a_deadline_makes_no_system_call) {
+  cctx_loop *loop = cctx_loop_new();
+  cctx *ctx = cctx_with_cancel(cctx_background());
+  cctx_observer observer;
+  CHECK(cctx_loop_fd(loop) >= 0);
+  settimes = 0;
+  CHECK_EQ(cctx_on_done(ctx, loop, ignore, NULL, &observer), 0);
+  CHECK_EQ(cctx_off_done(&observer), 1);
+  CHECK_EQ(settimes, 0);
+  cctx_finish(ctx);
   cctx_loop_free(loop);
 }
