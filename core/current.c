@@ -337,9 +337,10 @@ static void renew_places(const struct scope *ask) {
       sight.place.context != ask->place.context)
     return;
   for (struct scope *scope = ask->below; scope; scope = scope->below) {
+    bool newer = sight.ctx && sight.stamp >= scope->stamp; /* what the call did not leave */
     if (!cctx__same_place(&scope->place, &ask->place)) continue;
     scope->place = sight.place;
-    if (scope->writes == ask->writes) scope->writes = variable_writes;
+    if (scope->writes == ask->writes && !newer) scope->writes = variable_writes;
   }
 }
 
