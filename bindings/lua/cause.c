@@ -30,9 +30,9 @@ static int cause(lua_State *L, int self) {
 }
 LCCTX_READER(cause)
 
-static int raise(lua_State *L, int self) {
+int lcctx_raise(lua_State *L, const cctx *ctx) {
   struct cctx_cause why;
-  cctx_cause(lcctx_hold(L, self), &why);
+  cctx_cause(ctx, &why);
   push_cause(L, &why, "code", *why.message ? why.message : cctx_status_message(why.status));
   luaL_setmetatable(L, LCCTX_ERROR);
   return lua_error(L);
@@ -40,7 +40,7 @@ static int raise(lua_State *L, int self) {
 
 /* Nothing while the subject may go on, else raise why not. */
 static int check(lua_State *L, int self) {
-  if (cctx_err(lcctx_subject(L, self)) != 0) return raise(L, self);
+  if (cctx_err(lcctx_subject(L, self)) != 0) return lcctx_raise(L, lcctx_hold(L, self));
   if (self)
     lua_settop(L, 1);
   else

@@ -5,13 +5,37 @@
 #include <stdio.h>
 
 /* Their addresses are keys of the registry: reading one needs no memory. */
-static const char metatable_key, no_memory_key;
+static const char metatable_key, no_memory_key, late_key;
+
+/* Lua finalizes nothing that finalizers make while it closes. So what is made in one is
+ * noted in a table, weak in its values, through which the state goes at its end. */
+static void note_late(lua_State *L, const void *box) {
+  if (lcctx_state(L)->closed) luaL_error(L, "this Lua state is being closed");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &late_key);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, box);
+  lua_pop(L, 1);
+}
+
+void lcctx_free_late(lua_State *L) {
+  lua_settop(L, 0);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &late_key) != LUA_TTABLE) return;
+  for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+    cctx **box = lua_touserdata(L, -1), *ctx = *box;
+    *box = NULL;
+    cctx_unref(ctx);
+  }
+}
+
+/* Lua says of itself that it cannot collect now: then a finalizer runs. */
+static bool is_finalizing(lua_State *L) { return lua_gc(L, LUA_GCCOUNT) < 0; }
 
 cctx **lcctx_new(lua_State *L) {
   cctx **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
+  if (is_finalizing(L)) note_late(L, box);
   return box;
 }
 
@@ -59,7 +83,7 @@ void lcctx_push_no_memory(lua_State *L) {
 }
 
 int lcctx_no_memory(lua_State *L) {
-  lua_settop(L, 0); /* makes room */
+  if (!lua_checkstack(L, 1)) lua_settop(L, 0); /* makes room */
   lcctx_push_no_memory(L);
   return lua_error(L);
 }
@@ -111,6 +135,12 @@ static const luaL_Reg metamethods[] = {
 void lcctx_context_init(lua_State *L) {
   lua_pushliteral(L, "not enough memory");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &no_memory_key);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &late_key);
   luaL_newmetatable(L, LCCTX_CONTEXT);
   luaL_setfuncs(L, metamethods, 0);
   lua_pushboolean(L, 0);
@@ -136,6 +166,7 @@ static int current(lua_State *L) {
 }
 
 static int alive(lua_State *L) {
+  lcctx_export_expire();
   lua_pushinteger(L, (lua_Integer)cctx_alive());
   return 1;
 }

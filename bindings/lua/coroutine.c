@@ -29,47 +29,86 @@ static int refuse(lua_State *co, int nargs, int *nresults) {
   return LUA_ERRMEM;
 }
 
-static void note_end(lua_State *co, struct lcctx_slot *slot, int status) {
+bool lcctx_is_idle(lua_State *co) { return is_suspended(co) || has_died(co); }
+
+void lcctx_settle(lua_State *co, struct lcctx_slot *slot) {
+  lua_Debug frame;
+  lcctx_slot_unmanage(slot);
+  if (has_died(co)) {
+    slot->died = true; /* what it holds is kept for its closers */
+  } else if (lua_status(co) == LUA_OK && !lua_getstack(co, 0, &frame)) {
+    lcctx_slot_reset(slot);
+    lcctx_slot_set(slot, (struct lcctx_hold){NULL, false});
+    lcctx_locals_clear(co);
+  }
+}
+
+static void note_begin(struct lcctx_slot *slot, const struct lcctx_bracket *bracket,
+                       struct lcctx_hold resumer) {
+  slot->scope = bracket->token;
+  slot->resumer = resumer;
+  slot->resumed = true;
   slot->turns++;
-  slot->resumed = false;
-  slot->resumer = NULL;
-  slot->inside = 0;
-  if (status == LUA_OK)
-    lcctx_slot_clear(slot);
-  else if (has_died(co))
-    slot->ended = true; /* kept for its closers */
+}
+
+/* Leave the bracket of `co`, by the scope that it has by now. */
+static void leave(struct lcctx_bracket *bracket, const struct lcctx_slot *slot) {
+  struct lcctx_slot *now = lcctx_slot_find(bracket->L, NULL);
+  if (slot && slot->resumed) bracket->token = slot->scope;
+  if (now && lua_status(bracket->L) == LUA_YIELD) lcctx_suspend(now);
+  now = lcctx_leave(bracket);
+  if (now) lcctx_settle(bracket->L, now);
 }
 
 int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults) {
+  struct lcctx_bracket bracket;
+  struct lcctx_hold resumer, hold;
   struct lcctx_slot *slot;
-  cctx *resumer, *ctx;
-  cctx_token token;
-  bool found;
+  bool found, armed;
   int status;
   if (!is_suspended(co)) return lua_resume(co, from, nargs, nresults); /* says why not */
   slot = lcctx_slot_find(co, &found);
   if (!found) return refuse(co, nargs, nresults);
-  resumer = cctx_ref(from ? lcctx_current(from) : cctx_current());
-  ctx = lcctx_slot_context(slot);
-  if (lcctx_attach(ctx ? ctx : resumer, co, &token) != CCTX_OK) {
-    cctx_unref(resumer);
+  if (slot && lua_status(co) == LUA_OK) lcctx_slot_reset(slot); /* of an earlier body */
+  resumer = lcctx_hold_of(from);
+  hold = lcctx_slot_hold(slot);
+  cctx_ref(resumer.ctx);
+  if (lcctx_enter(&bracket, co, hold.ctx ? hold : resumer) != CCTX_OK) {
+    cctx_unref(resumer.ctx);
     return refuse(co, nargs, nresults);
   }
-  if (slot != NULL) {
-    slot->scope = token;
-    slot->resumer = resumer;
-    slot->resumed = true;
-    slot->inside = 1;
-    slot->turns++;
-  }
+  if (slot != NULL) note_begin(slot, &bracket, resumer);
+  armed = lcctx_guard_arm(co);
   status = lua_resume(co, from, nargs, nresults);
-  if (slot == NULL)
-    slot = lcctx_slot_find(co, NULL); /* made meanwhile, by a run */
-  else
-    token = slot->scope; /* a run that ended may have put another there */
-  cctx_detach(&token);
-  if (slot != NULL) note_end(co, slot, status);
-  cctx_unref(resumer);
+  if (armed) lcctx_guard_disarm(co);
+  leave(&bracket, slot);
+  cctx_unref(resumer.ctx);
+  return status;
+}
+
+/* Under what it had, which is gone after that. */
+int lcctx_close(lua_State *co, lua_State *from) {
+  struct lcctx_slot *slot = lcctx_slot_find(co, NULL);
+  struct lcctx_hold closer = lcctx_hold_of(from), hold;
+  struct lcctx_bracket bracket;
+  int status;
+  if (slot) slot->died = false;
+  hold = lcctx_slot_hold(slot);
+  cctx_ref(closer.ctx);
+  if (lcctx_enter(&bracket, co, hold.ctx ? hold : closer) != CCTX_OK) {
+    if (slot) slot->died = has_died(co);
+    cctx_unref(closer.ctx);
+    lcctx_push_no_memory(co);
+    return LUA_ERRMEM;
+  }
+  if (slot != NULL) note_begin(slot, &bracket, closer);
+#if LUA_VERSION_RELEASE_NUM >= 50406
+  status = lua_closethread(co, from);
+#else
+  status = lua_resetthread(co);
+#endif
+  leave(&bracket, slot);
+  cctx_unref(closer.ctx);
   return status;
 }
 
@@ -103,7 +142,7 @@ static int resume_with(lua_State *L, lua_State *co, int nargs) {
   return nresults;
 }
 
-static int resume(lua_State *L) {
+int lcctx_coroutine_resume(lua_State *L) {
   lua_State *co = check_coroutine(L, 1);
   int nresults = resume_with(L, co, lua_gettop(L) - 1);
   lua_pushboolean(L, nresults >= 0);
@@ -114,48 +153,21 @@ static int resume(lua_State *L) {
 
 /* It inherits here, once: who resumes it later, and under what, makes no difference. */
 static int create(lua_State *L) {
-  struct lcctx_slot *slot;
   lua_State *co;
   luaL_checktype(L, 1, LUA_TFUNCTION);
   co = lua_newthread(L);
-  if (lcctx_current(L) != cctx_background()) {
-    slot = lcctx_slot_need(L, co);
-    cctx_unref(lcctx_slot_swap(slot, cctx_ref(lcctx_current(L))));
-  }
+  lcctx_inherit(L, co);
   lua_pushvalue(L, 1);
   lua_xmove(L, co, 1);
   return 1;
 }
 
-/* Close what is open in `co` under the context it had, and take that away. */
-static int close_body(lua_State *L, lua_State *co) {
-  struct lcctx_slot *slot = lcctx_slot_find(co, NULL);
-  cctx_token token;
-  int status;
-  cctx *ctx = slot && slot->ctx ? slot->ctx : lcctx_current(L);
-  if (lcctx_attach(ctx, co, &token) != CCTX_OK) return lcctx_no_memory(L);
-  if (slot != NULL) slot->inside = 1;
-#if LUA_VERSION_RELEASE_NUM >= 50406
-  status = lua_closethread(co, L);
-#else
-  status = lua_resetthread(co);
-#endif
-  cctx_detach(&token);
-  slot = lcctx_slot_find(co, NULL);
-  if (slot != NULL) {
-    slot->turns++;
-    slot->inside = 0;
-    lcctx_slot_clear(slot);
-  }
-  return status;
-}
-
-static int close_coroutine(lua_State *L) {
+int lcctx_coroutine_close(lua_State *L) {
   lua_State *co = check_coroutine(L, 1);
-  bool closable = is_suspended(co) || has_died(co);
-  if (!closable)
+  if (!lcctx_is_idle(co))
     return luaL_error(L, "cannot close a %s coroutine", co == L ? "running" : "normal");
-  if (close_body(L, co) == LUA_OK) {
+  if (!lua_checkstack(co, 1)) return lcctx_no_memory(L); /* for the message */
+  if (lcctx_close(co, L) == LUA_OK) {
     lua_pushboolean(L, 1);
     return 1;
   }
@@ -164,14 +176,14 @@ static int close_coroutine(lua_State *L) {
   return 2;
 }
 
-static int resume_wrapped(lua_State *L) {
+int lcctx_coroutine_call(lua_State *L) {
   lua_State *co = lua_tothread(L, lua_upvalueindex(1));
   int nresults = resume_with(L, co, lua_gettop(L));
   int status;
   if (nresults >= 0) return nresults;
   status = lua_status(co);
   if (has_died(co)) { /* nobody else can close it; that gives its error again */
-    close_body(L, co);
+    lcctx_close(co, L);
     lua_xmove(co, L, 1);
   }
   if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
@@ -184,11 +196,14 @@ static int resume_wrapped(lua_State *L) {
 
 static int wrap(lua_State *L) {
   create(L);
-  lua_pushcclosure(L, resume_wrapped, 1);
+  lua_pushcclosure(L, lcctx_coroutine_call, 1);
   return 1;
 }
 
 const luaL_Reg lcctx_coroutine_functions[] = {
-    {"create", create},         {"wrap", wrap}, {"resume", resume},
-    {"close", close_coroutine}, {NULL, NULL},
+    {"create", create},
+    {"wrap", wrap},
+    {"resume", lcctx_coroutine_resume},
+    {"close", lcctx_coroutine_close},
+    {NULL, NULL},
 };

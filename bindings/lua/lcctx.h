@@ -45,6 +45,9 @@ int lcctx_no_memory(lua_State *L);
 /** Push that message: needs one free slot of the stack and never raises. */
 void lcctx_push_no_memory(lua_State *L);
 
+/** Give back what finalizers have made, at lua_close. */
+void lcctx_free_late(lua_State *L);
+
 void lcctx_context_init(lua_State *L); /**< the metatable, without methods */
 
 /** Both ways to ask: name_of(L) as a method, name_now(L) about the current context. */
@@ -54,14 +57,36 @@ void lcctx_context_init(lua_State *L); /**< the metatable, without methods */
 
 /* ---- The slot of a coroutine: the truth about its context (slot.c) ---- */
 
+/** What is current, and for how long. Background that is not handed over stands for a
+ *  request that had ended already when it was inherited. */
+struct lcctx_hold {
+  cctx *ctx;        /**< NULL: none */
+  bool handed_over; /**< else it was inherited: it answers until its request ends */
+};
+
+/** What one run, attach or the like has made current, until it is left. */
+struct lcctx_frame {
+  lua_KContext id;
+  struct lcctx_hold outer; /**< owned: what the slot held before */
+  uint64_t turns;          /**< the slot's when it began */
+  bool bracket;            /**< it is a scope alone: the slot is as it was */
+  bool attached;           /**< it has a scope: */
+  cctx_token token;
+};
+
 struct lcctx_slot {
-  cctx *ctx;        /**< owned; NULL: none, the coroutine follows its resumer */
-  bool ended;       /**< it died with an error: `ctx` is for its closers alone */
-  bool resumed;     /**< a managed resume that knows this slot is under way, and fills: */
-  cctx_token scope; /**< its scope */
-  cctx *resumer;    /**< borrowed from it: what the coroutine follows without `ctx` */
-  unsigned inside;  /**< how many brackets that attach on behalf of it are under way */
-  uint64_t turns;   /**< raised when a managed resume begins, and when it ends */
+  struct lcctx_hold held;    /**< owned; none: the coroutine follows its resumer */
+  bool died;                 /**< by an error: what it holds is for its closers alone */
+  bool has_locals;           /**< its user value is their table */
+  bool resumed;              /**< a managed resume is under way, and fills: */
+  cctx_token scope;          /**< its scope */
+  struct lcctx_hold resumer; /**< borrowed from it: what the coroutine follows */
+  unsigned inside;           /**< how many brackets on behalf of it are under way */
+  uint64_t turns;            /**< raised when a managed resume begins, and when it ends */
+  struct lcctx_slot *opened; /**< of a coroutine that a bracket of this one works for */
+  struct lcctx_frame *frames, few[2]; /**< innermost last */
+  unsigned n, room, fence; /**< those below `fence` belong to the caller's caller */
+  uint64_t serial;         /**< the last frame's id */
 };
 
 void lcctx_slot_init(lua_State *L);
@@ -70,38 +95,145 @@ void lcctx_slot_init(lua_State *L);
  *  room to look, so that it is not known. */
 struct lcctx_slot *lcctx_slot_find(lua_State *L, bool *found);
 
+/** Push the slot of `co` on `L`, or nil. Never raises; needs 2 free slots of each stack. */
+struct lcctx_slot *lcctx_slot_push(lua_State *L, lua_State *co);
+
 /** The slot of `co`, made if there is none. Raises on `L` for lack of memory. */
 struct lcctx_slot *lcctx_slot_need(lua_State *L, lua_State *co);
 
-/** Give the slot `ctx` (a reference or NULL); returns what it had, to be given back. */
-CCTX_MUST_USE cctx *lcctx_slot_swap(struct lcctx_slot *slot, cctx *ctx);
+/** Let the slot hold `hold` (with a reference, or nothing) instead of all it had. */
+void lcctx_slot_set(struct lcctx_slot *slot, struct lcctx_hold hold);
 
-/** Take the slot's context away. */
-void lcctx_slot_clear(struct lcctx_slot *slot);
+/** What belonged to a body that died is gone when another begins. */
+void lcctx_slot_revive(struct lcctx_slot *slot);
 
-/** What the slot says now: NULL if there is no slot, or nothing in it. */
-cctx *lcctx_slot_context(const struct lcctx_slot *slot);
+/** Drop the frames from number `n` on; their scopes have ended, or end with `L`'s. */
+void lcctx_slot_cut(struct lcctx_slot *slot, unsigned n);
 
-/** Attach `ctx` on behalf of `L`. */
-int lcctx_attach(cctx *ctx, lua_State *L, cctx_token *token);
+/** Let go of all that the slot of `L` has: its state closes. */
+void lcctx_slot_release(lua_State *L);
 
-/** On whose behalf the scope in force was made. */
-const void *lcctx_tag(void);
+/** The same for all that the coroutine's body has begun. */
+void lcctx_slot_reset(struct lcctx_slot *slot);
+
+/** What the slot says: nothing if there is none, or nothing in it. Borrowed. */
+struct lcctx_hold lcctx_slot_hold(const struct lcctx_slot *slot);
+
+/** Note that the managed resume or bracket of the slot is over. */
+void lcctx_slot_unmanage(struct lcctx_slot *slot);
+
+/** What works for `L`, and for how long. Borrowed; never raises. */
+struct lcctx_hold lcctx_hold_of(lua_State *L);
 
 /** What Lua code on `L` sees as current. Borrowed; never raises. */
 cctx *lcctx_current(lua_State *L);
 
-/** Whether a scope on behalf of `L` is in force, which a bracket that is under way made: Python may
- *  have copied the scope of one that has ended. */
-bool lcctx_managed(lua_State *L);
+/** Whether a scope on behalf of `L` is in force, which a bracket that is under way made:
+ *  Python may have copied the scope of one that has ended. */
+bool lcctx_managed(lua_State *L, const struct lcctx_slot *slot);
 
-/* ---- Coroutines (coroutine.c) and runs (run.c) ---- */
+/** Let `co` inherit what is current on `L`, and its locals. May raise. */
+void lcctx_inherit(lua_State *L, lua_State *co);
+
+/* ---- Scopes on behalf of coroutines (scope.c) ---- */
+
+/** A call or a resume under way on behalf of `L`. */
+struct lcctx_bracket {
+  lua_State *L;
+  bool listed; /**< there was no slot when it began */
+  cctx_token token;
+};
+
+/** Begin a bracket that makes `hold` current for `L`. CCTX_ENOMEM: nothing has changed.
+ *  Never raises. */
+int lcctx_enter(struct lcctx_bracket *bracket, lua_State *L, struct lcctx_hold hold);
+
+/** End it, and whatever was begun inside and not left. Returns the slot of `L`, if any. */
+struct lcctx_slot *lcctx_leave(struct lcctx_bracket *bracket);
+
+/** Make the context at `index` current on `L` as `lifetime` says, until lcctx_end(L, id).
+ *  Returns the id, never 0. Raises for lack of memory, or if there is no context. */
+lua_KContext lcctx_begin(lua_State *L, int index, enum cctx_lifetime lifetime);
+
+/** The same for the scope of an idle `co` while L runs somebody else's resume or close of
+ *  it, until lcctx_end_for; `L` itself goes on seeing what it does. May raise. */
+lua_KContext lcctx_begin_for(lua_State *L, lua_State *co);
+int lcctx_end_for(lua_State *L, lua_State *co, lua_KContext id);
+
+/** The coroutine of `slot` has yielded: leave its frames' scopes, the innermost first. */
+void lcctx_suspend(struct lcctx_slot *slot);
+
+/** Leave it, and what was begun inside. CCTX_ESTALE: it had been left, or is not of `L`;
+ *  CCTX_ENOMEM: left, but C code does not see what was there before. Never raises. */
+int lcctx_end(lua_State *L, lua_KContext id);
+
+/* ---- Coroutines (coroutine.c), runs (run.c), locals (local.c) ---- */
 
 /** lua_resume, managed; see struct cctx_lua_api. Never raises. */
 int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults);
 
+/** lua_closethread likewise. Never raises. */
+int lcctx_close(lua_State *co, lua_State *from);
+
+/** Whether `co` can be resumed or closed now. */
+bool lcctx_is_idle(lua_State *co);
+
+/** The resume or close of `co` is over: when its body has ended, so has what it had. */
+void lcctx_settle(lua_State *co, struct lcctx_slot *slot);
+
+/** cctx.resume and cctx.close, and what a wrapped coroutine is called by. */
+int lcctx_coroutine_resume(lua_State *L);
+int lcctx_coroutine_close(lua_State *L);
+int lcctx_coroutine_call(lua_State *L);
+
 /** Raise unless `arg` can be called. */
 void lcctx_check_callable(lua_State *L, int arg);
+
+/** Push the locals of `L` as they are now, or nil: needs 3 free slots; and put them back
+ *  from `index`. Neither raises. */
+void lcctx_locals_push(lua_State *L);
+void lcctx_locals_restore(lua_State *L, int index);
+
+/** Let `co` begin with the locals of `L`. May raise. */
+void lcctx_locals_inherit(lua_State *L, lua_State *co);
+
+/** Forget the locals of `co`, whose body has ended. Never raises. */
+void lcctx_locals_clear(lua_State *co);
+
+/* ---- One Lua state (state.c) ---- */
+
+struct lcctx_state {
+  bool closed;                       /**< lua_close has begun to finalize */
+  cctx_loop *loop;                   /**< made at first use */
+  struct lcctx_handle *ready, **end; /**< done, and not told yet */
+  lua_State **listed;                /**< those with a bracket and no slot when it began */
+  unsigned n, room;
+};
+
+void lcctx_state_init(lua_State *L);
+
+/** Of the universe of `L`. Never raises; needs a free slot of the stack. */
+struct lcctx_state *lcctx_state(lua_State *L);
+
+/** List `L` as having a bracket: false for lack of memory; and take it off again. */
+bool lcctx_state_list(struct lcctx_state *state, lua_State *L);
+void lcctx_state_unlist(struct lcctx_state *state, lua_State *L);
+bool lcctx_state_lists(const struct lcctx_state *state, lua_State *L);
+
+/** Its loop, made now if need be. Raises if it cannot be. */
+cctx_loop *lcctx_state_loop(lua_State *L);
+
+/* ---- Being told (observe.c), guards (guard.c) ---- */
+
+/** Call back what is due; returns how many. Raises the first error of a callback. */
+lua_Integer lcctx_poll(lua_State *L);
+
+/** Arm `co` if a guard is on around the running code; returns whether. Never raises. */
+bool lcctx_guard_arm(lua_State *co);
+void lcctx_guard_disarm(lua_State *co);
+
+/** A C function for Lua: (every, grace in ns, f, ...), with f guarded. */
+int lcctx_guard_call(lua_State *L);
 
 /* ---- Values (value.c), times and places (seconds.c), causes (cause.c) ---- */
 
@@ -113,6 +245,12 @@ const char *lcctx_check_text(lua_State *L, int arg, size_t *len);
 
 /** Seconds at `arg` as ns; raises for NaN and for what is no number; saturates. */
 int64_t lcctx_check_seconds(lua_State *L, int arg);
+
+/** Absolute, of seconds from now at `arg`; CCTX_NEVER if there are none. */
+int64_t lcctx_opt_until(lua_State *L, int arg);
+
+/** Seconds in field `name` of the table at `index`: false if there is none. */
+bool lcctx_field_seconds(lua_State *L, int index, const char *name, int64_t *out);
 void lcctx_push_seconds(lua_State *L, int64_t ns);
 
 /** The line of script that called; `file` lives as long as that script runs. */
@@ -125,14 +263,37 @@ void lcctx_find_place(lua_State *L, struct lcctx_place *out);
 
 void lcctx_cause_init(lua_State *L);
 
+/** Raise the error that says why `ctx` is done; it must live until then. */
+int lcctx_raise(lua_State *L, const cctx *ctx);
+
+/** ctx:with_metadata(...), called as from Lua. */
+int lcctx_with_metadata(lua_State *L);
+
 /* ---- What each file adds: methods of a context, functions of the module ---- */
 
 extern const luaL_Reg lcctx_derive_methods[], lcctx_ask_methods[], lcctx_cause_methods[],
-    lcctx_value_methods[], lcctx_metadata_methods[], lcctx_run_methods[];
+    lcctx_value_methods[], lcctx_metadata_methods[], lcctx_run_methods[],
+    lcctx_token_methods[], lcctx_observe_methods[], lcctx_wait_methods[],
+    lcctx_pollable_methods[], lcctx_export_methods[];
 extern const luaL_Reg lcctx_ask_functions[], lcctx_cause_functions[],
     lcctx_value_functions[], lcctx_metadata_functions[], lcctx_run_functions[],
-    lcctx_coroutine_functions[], lcctx_root_functions[], lcctx_clock_functions[],
-    lcctx_testing_functions[];
+    lcctx_coroutine_functions[], lcctx_slot_functions[], lcctx_root_functions[],
+    lcctx_clock_functions[], lcctx_install_functions[], lcctx_local_functions[],
+    lcctx_observe_functions[], lcctx_wait_functions[], lcctx_guard_functions[],
+    lcctx_export_functions[], lcctx_request_functions[], lcctx_testing_functions[];
+
+/** Metatables of the objects of those files. */
+void lcctx_token_init(lua_State *L);
+void lcctx_local_init(lua_State *L);
+void lcctx_observe_init(lua_State *L);
+void lcctx_guard_init(lua_State *L);
+void lcctx_request_init(lua_State *L);
+
+/** How many of this process's tokens were closed that were not current. */
+uint64_t lcctx_stale_tokens(void);
+
+/** Give back what was exported and is not wanted any more. */
+void lcctx_export_expire(void);
 
 /** The table of struct cctx_lua_api. */
 extern const struct cctx_lua_api lcctx_api;

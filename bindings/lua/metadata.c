@@ -167,7 +167,7 @@ static int with_table(lua_State *L) {
   return check_status(L, status, bad < n ? pairs[bad].name : "");
 }
 
-static int with_metadata(lua_State *L) {
+int lcctx_with_metadata(lua_State *L) {
   lcctx_check(L, 1);
   return lua_istable(L, 2) ? with_table(L) : with_pair(L);
 }
@@ -175,7 +175,7 @@ static int with_metadata(lua_State *L) {
 const luaL_Reg lcctx_metadata_methods[] = {
     {"metadata", metadata_of},
     {"metadata_pairs", metadata_pairs},
-    {"with_metadata", with_metadata},
+    {"with_metadata", lcctx_with_metadata},
     {NULL, NULL},
 };
 const luaL_Reg lcctx_metadata_functions[] = {{"metadata", metadata_now}, {NULL, NULL}};

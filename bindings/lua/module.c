@@ -3,13 +3,18 @@
 #include "lcctx.h"
 
 static const luaL_Reg *const methods[] = {
-    lcctx_derive_methods, lcctx_ask_methods,      lcctx_cause_methods,
-    lcctx_value_methods,  lcctx_metadata_methods, lcctx_run_methods,
+    lcctx_derive_methods,   lcctx_ask_methods,      lcctx_cause_methods,
+    lcctx_value_methods,    lcctx_metadata_methods, lcctx_run_methods,
+    lcctx_token_methods,    lcctx_observe_methods,  lcctx_wait_methods,
+    lcctx_pollable_methods, lcctx_export_methods,
 };
 static const luaL_Reg *const functions[] = {
     lcctx_root_functions,      lcctx_ask_functions,      lcctx_cause_functions,
     lcctx_value_functions,     lcctx_metadata_functions, lcctx_run_functions,
-    lcctx_coroutine_functions, lcctx_clock_functions,
+    lcctx_coroutine_functions, lcctx_slot_functions,     lcctx_clock_functions,
+    lcctx_install_functions,   lcctx_local_functions,    lcctx_observe_functions,
+    lcctx_wait_functions,      lcctx_guard_functions,    lcctx_export_functions,
+    lcctx_request_functions,
 };
 
 static void push_functions(lua_State *L, const luaL_Reg *const *lists, size_t n) {
@@ -27,9 +32,15 @@ static void init_state(lua_State *L) {
   if (there == &lcctx_api) return;
   if (there != NULL)
     luaL_error(L, "another copy of the module cctx is loaded in this Lua state already");
+  lcctx_state_init(L);
   lcctx_slot_init(L);
   lcctx_context_init(L);
   lcctx_cause_init(L);
+  lcctx_token_init(L);
+  lcctx_local_init(L);
+  lcctx_observe_init(L);
+  lcctx_guard_init(L);
+  lcctx_request_init(L);
   luaL_getmetatable(L, LCCTX_CONTEXT);
   push_functions(L, methods, sizeof methods / sizeof *methods);
   lua_setfield(L, -2, "__index");

@@ -21,12 +21,32 @@ static int64_t from_number(lua_Number s) {
   return (int64_t)whole * CCTX_SECOND + (int64_t)llround((s - whole) * NS);
 }
 
+static int64_t from_top(lua_State *L, int index) {
+  return lua_isinteger(L, index) ? from_integer(lua_tointeger(L, index))
+                                 : from_number(lua_tonumber(L, index));
+}
+
 int64_t lcctx_check_seconds(lua_State *L, int arg) {
   luaL_checktype(L, arg, LUA_TNUMBER);
-  if (lua_isinteger(L, arg)) return from_integer(lua_tointeger(L, arg));
   if (isnan(lua_tonumber(L, arg)))
     luaL_argerror(L, arg, "seconds expected, got NaN, which is before and after no time");
-  return from_number(lua_tonumber(L, arg));
+  return from_top(L, arg);
+}
+
+int64_t lcctx_opt_until(lua_State *L, int arg) {
+  if (lua_isnoneornil(L, arg)) return CCTX_NEVER;
+  return cctx_deadline_after(lcctx_check_seconds(L, arg));
+}
+
+bool lcctx_field_seconds(lua_State *L, int index, const char *name, int64_t *out) {
+  int type = lua_getfield(L, index, name);
+  if (type != LUA_TNIL && type != LUA_TNUMBER)
+    luaL_error(L, "option '%s' must be seconds, not a %s", name, luaL_typename(L, -1));
+  if (type == LUA_TNUMBER && isnan(lua_tonumber(L, -1)))
+    luaL_error(L, "option '%s' is NaN, which is before and after no time", name);
+  if (type == LUA_TNUMBER) *out = from_top(L, -1);
+  lua_pop(L, 1);
+  return type == LUA_TNUMBER;
 }
 
 void lcctx_push_seconds(lua_State *L, int64_t ns) {
@@ -51,21 +71,4 @@ static int now(lua_State *L) {
   return 1;
 }
 
-/* cctx.testing.clock_set(seconds), or nil to let time pass again */
-static int clock_set(lua_State *L) {
-  cctx_clock_set(lua_isnoneornil(L, 1) ? CCTX_CLOCK_REAL : lcctx_check_seconds(L, 1));
-  return 0;
-}
-
 const luaL_Reg lcctx_clock_functions[] = {{"now", now}, {NULL, NULL}};
-/* cctx.testing.stale_detaches(): brackets that did not match; this module makes none */
-static int stale_detaches(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)cctx_stale_detaches());
-  return 1;
-}
-
-const luaL_Reg lcctx_testing_functions[] = {
-    {"clock_set", clock_set},
-    {"stale_detaches", stale_detaches},
-    {NULL, NULL},
-};

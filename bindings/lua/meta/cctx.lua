@@ -244,6 +244,176 @@ function cctx.resume(co, ...) end
 ---@return any err
 function cctx.close(co) end
 
+---Why `current()` answers what it does.
+---@alias cctx.CurrentStatus
+---| "none" # nothing is attached, or background is
+---| "attached" # what was attached last
+---| "unknown" # it cannot be told whether what is attached is for the code that runs
+---| "ended" # the request of what was inherited has ended
+
+---@return cctx.CurrentStatus
+---@nodiscard
+function cctx.current_status() end
+
+---What `attach` returns. Keep it in a variable that is to be closed.
+---@class cctx.Token
+local Token = {}
+
+---Make this context current from here on: `local _ <close> = ctx:attach()`.
+---@return cctx.Token
+---@nodiscard
+function Context:attach() end
+
+---Leave the attach, and what was attached inside and not left.
+---@return true? left nil where it was left before, or belongs to another coroutine
+---@return string? why
+function Token:close() end
+
+---Let `coroutine.create`, `wrap`, `resume` and `close` act as those of this module.
+---@return fun() undo
+---@nodiscard
+function cctx.install() end
+
+-- ---- Requests ----
+
+---@class cctx.RequestOptions
+---@field timeout? number seconds from now
+---@field deadline? number seconds of `cctx.now()`
+---@field metadata? table<string, string>|cctx.Pair[]
+---@field parent? cctx.Context default: the current one
+
+---Call `f` under a new request, which ends with it. What was inherited inside sees
+---background after that; what was handed over is canceled.
+---@param options cctx.RequestOptions?
+---@param f fun(...): ...
+---@param ... any
+---@return any ...
+---@overload fun(f: fun(...): ...): ...
+function cctx.request(options, f, ...) end
+
+-- ---- Variables of a coroutine ----
+
+---A variable of which each coroutine has a value of its own. C and Python do not see it.
+---@class cctx.Var
+local Var = {}
+
+---@param name string for messages; two variables of one name are two
+---@param default? any the value where it was never set
+---@return cctx.Var
+---@nodiscard
+function cctx.var(name, default) end
+
+---@return any
+---@nodiscard
+function Var:get() end
+
+---@param value any nil is a value too
+function Var:set(value) end
+
+---Call `f` with `value`; then all variables are as they were before.
+---@param value any
+---@param f fun(...): ...
+---@param ... any
+---@return any ...
+function Var:with(value, f, ...) end
+
+-- ---- Being told ----
+
+---A registered callback. Closing it, `<close>`, is the same as `off`.
+---@class cctx.Handle
+local Handle = {}
+
+---Call `f` once this context is done, from `cctx.poll` or `cctx.wait`.
+---@param f fun(ctx: cctx.Context)
+---@return cctx.Handle
+function Context:on_done(f) end
+
+---Withdraw the callback.
+---@return boolean prevented whether it will not be called, thanks to this
+function Handle:off() end
+
+---Call the callbacks that are due. Raises the first error of one; all are called.
+---@return integer count how many were called
+function cctx.poll() end
+
+---Block until this context is done. Runs nothing else.
+---@param seconds? number
+---@return cctx.Status? status nil when the time is up
+function Context:wait(seconds) end
+
+---Block until the current context is done; callbacks run meanwhile.
+---@param seconds? number
+---@return cctx.Status? status nil when the time is up
+function cctx.wait(seconds) end
+
+---A descriptor that is readable while `cctx.poll` has something to do; never to be read.
+---@return integer? fd
+---@return string? why
+---@nodiscard
+function cctx.loop_fd() end
+
+---When `cctx.poll` has something to do: seconds of `cctx.now()`, or nil.
+---@return number?
+---@nodiscard
+function cctx.loop_next() end
+
+-- ---- For event loops: about this context, never the current one ----
+
+---A descriptor that is readable once this context is done (cqueues).
+---@return integer? fd nil if it is never done
+---@nodiscard
+function Context:pollfd() end
+
+---What to wait for on `pollfd` (cqueues).
+---@return "r"
+---@nodiscard
+function Context:events() end
+
+---Seconds until this context is done by itself (cqueues).
+---@return number?
+---@nodiscard
+function Context:timeout() end
+
+---A descriptor that is readable once this context is done (LuaSocket).
+---@return integer fd -1 if it is never done
+---@nodiscard
+function Context:getfd() end
+
+---Whether there is no need to wait (LuaSocket).
+---@return boolean
+---@nodiscard
+function Context:dirty() end
+
+-- ---- Enforcement ----
+
+---@class cctx.GuardOptions
+---@field every? integer instructions between two looks; default 1000
+---@field grace? number seconds until no pcall gets anywhere any more; default 0.02
+
+---Call `f` and stop it when the context is done, whether it asks or not. nil and "hook in
+---use" if this coroutine has a hook of somebody else's.
+---@param options cctx.GuardOptions?
+---@param f fun(...): ...
+---@param ... any
+---@return any ...
+---@overload fun(f: fun(...): ...): ...
+function cctx.guard(options, f, ...) end
+
+-- ---- Other Lua states ----
+
+---A token for one `cctx.import` of this context, in any state of this process.
+---@param seconds? number for how long it is good; default 60
+---@return string? token
+---@return string? why
+---@nodiscard
+function Context:export(seconds) end
+
+---@param token string
+---@return cctx.Context? ctx nil if the token was used, is wrong or too old
+---@return string? why
+---@nodiscard
+function cctx.import(token) end
+
 ---For tests.
 cctx.testing = {}
 
@@ -251,8 +421,14 @@ cctx.testing = {}
 ---@param seconds? number
 function cctx.testing.clock_set(seconds) end
 
----How many scopes of this process were left that had ended already.
+---How many scopes and tokens of this process were left that had ended already.
 ---@return integer
 function cctx.testing.stale_detaches() end
+
+---Call `f` in strict mode, and raise what was misused.
+---@param f fun(...): ...
+---@param ... any
+---@return any ...
+function cctx.testing.strict(f, ...) end
 
 return cctx

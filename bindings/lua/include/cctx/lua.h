@@ -25,9 +25,11 @@ extern "C" {
 struct cctx_lua_api {
   size_t size; /**< of this struct in the module that is loaded; it only grows */
 
-  /** lua_pcall with `ctx` current, for Lua and for the C code below it. The caller's own
-   *  current is back on return, also after an error. LUA_ERRMEM with a message on the stack, and
-   *  function and arguments gone, if the context could not be attached. */
+  /** lua_pcall with `ctx` current, for Lua and for the C code below it. What is started
+   *  inside inherits it, until its request ends. The caller's own current is back on
+   *  return, also after an error, and so are the values of variables (cctx.var). LUA_ERRMEM
+   *  with a message on the stack, and function and arguments gone, if the context could not
+   *  be attached. */
   int (*pcall)(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh);
 
   /** lua_resume (5.4) of `co` with the context it was given at its creation, by bind, or
@@ -36,7 +38,8 @@ struct cctx_lua_api {
    *  before the thread is used for another one. */
   int (*resume)(lua_State *co, lua_State *from, int nargs, int *nresults);
 
-  /** Give coroutine `co`, on the stack of `L` or not, the context `ctx`; NULL takes it away.
+  /** Give coroutine `co`, on the stack of `L` or not, the context `ctx`, also beyond the end
+   *  of its request; NULL takes it away. What an earlier body of that thread left goes.
    *  What lua_newthread makes has none. May raise a Lua error for lack of memory. */
   void (*bind)(lua_State *L, lua_State *co, cctx *ctx);
 
@@ -55,6 +58,18 @@ struct cctx_lua_api {
   /** Read nil, boolean, number, string at `index` into `out`: 0, or CCTX_EINVAL. A string is borrowed
    *  from the stack. */
   int (*to_value)(lua_State *L, int index, cctx_variant *out);
+
+  /** lua_closethread of `co`, which is suspended or died: its closers run with the context
+   *  that it has, which is gone after that. LUA_ERRMEM, `co` as it was but for a message on
+   *  top, if that could not be attached. */
+  int (*close)(lua_State *co, lua_State *from);
+
+  /** pcall, with the function under a guard: it looks every so many instructions (0: 1000),
+   *  and once `ctx` is done, raises what cctx.check would; after `grace` ns (negative: 20
+   *  ms) no pcall inside gets anywhere any more. LUA_ERRRUN with "hook in use" if `L` has
+   *  somebody else's hook. */
+  int (*guard)(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh, int every,
+               int64_t grace);
 };
 
 /** Where the module leaves its table in the registry. */
@@ -101,6 +116,13 @@ static inline void cctx_lua_push_value(lua_State *L, const cctx_variant *value) 
 }
 static inline int cctx_lua_to_value(lua_State *L, int index, cctx_variant *out) {
   return cctx_lua_table->to_value(L, index, out);
+}
+static inline int cctx_lua_close(lua_State *co, lua_State *from) {
+  return cctx_lua_table->close(co, from);
+}
+static inline int cctx_lua_guard(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh,
+                                 int every, int64_t grace) {
+  return cctx_lua_table->guard(L, ctx, nargs, nresults, msgh, every, grace);
 }
 
 #ifdef __cplusplus
