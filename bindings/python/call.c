@@ -14,7 +14,7 @@ static PyObject *call_in_fresh_context(cctx *ctx, PyObject *root, PyObject *call
   PyObject *result = NULL;
   if (context == NULL) return NULL;
   if (PyContext_Enter(context) == 0) {
-    result = cctx__py_call_under(ctx, callable, args, kwargs);
+    result = cctx__py_call_under(ctx, CCTX_INHERITED, callable, args, kwargs);
     if (PyContext_Exit(context) < 0) Py_CLEAR(result);
   }
   Py_DECREF(context);
@@ -28,7 +28,7 @@ static PyObject *call_between_marks(cctx *ctx, PyObject *root, PyObject *callabl
   cctx_token mark;
   if (cctx_boundary_enter(&mark) != CCTX_OK) return PyErr_NoMemory();
   result = is_host ? call_in_fresh_context(ctx, root, callable, args, kwargs)
-                   : cctx__py_call_under(ctx, callable, args, kwargs);
+                   : cctx__py_call_under(ctx, CCTX_LIFETIME_AUTO, callable, args, kwargs);
   cctx_boundary_leave(&mark);
   return result;
 }
@@ -85,4 +85,6 @@ const struct cctx_py_api cctx__py_api = {
     .from_value = from_value,
     .to_value = to_value,
     .value_done = cctx__py_value_done,
+    .let_go = cctx__py_let_go,
+    .take_back = cctx__py_take_back,
 };

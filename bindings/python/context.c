@@ -5,44 +5,6 @@
 static cctx *get(PyObject *self) { return ((context_object *)self)->ctx; }
 static struct home *home_of(PyObject *self) { return ((context_object *)self)->home; }
 
-PyObject *cctx__py_wrap_new(struct home *home, cctx *ctx) {
-  context_object *self;
-  if (ctx == NULL) return PyErr_NoMemory();
-  if (home->context_type == NULL) {
-    PyErr_SetString(PyExc_RuntimeError, "cctx: this interpreter is shutting down");
-    cctx_unref(ctx);
-    return NULL;
-  }
-  cctx__py_drain(home);
-  self = PyObject_New(context_object, home->context_type);
-  if (self == NULL) {
-    cctx_unref(ctx);
-    return NULL;
-  }
-  self->ctx = ctx;
-  self->home = home;
-  return (PyObject *)self;
-}
-
-PyObject *cctx__py_wrap(struct home *home, cctx *ctx) {
-  return cctx__py_wrap_new(home, cctx_ref(ctx));
-}
-
-cctx *cctx__py_unwrap(struct home *home, PyObject *object) {
-  if (Py_TYPE(object) == home->context_type) return get(object);
-  PyErr_Format(PyExc_TypeError, "expected a cctx.Context, not %.100s",
-               Py_TYPE(object)->tp_name);
-  return NULL;
-}
-
-static void context_dealloc(PyObject *self) {
-  PyTypeObject *type = Py_TYPE(self);
-  cctx_unref(get(self));
-  cctx__py_drain(home_of(self));
-  type->tp_free(self);
-  Py_DECREF(type);
-}
-
 static PyObject *context_repr(PyObject *self) {
   int status = cctx_err(get(self));
   int64_t milliseconds = cctx_remaining(get(self)) / CCTX_MILLISECOND;
@@ -75,8 +37,8 @@ static PyObject *context_reduce(PyObject *self, PyObject *unused) {
   (void)self, (void)unused;
   PyErr_SetString(
       PyExc_TypeError,
-      "a context cannot be pickled: send what it carries as headers, and extract "
-      "it on the other side");
+      "a context cannot be pickled: inject what it carries into headers, and extract it "
+      "from them on the other side");
   return NULL;
 }
 
@@ -84,15 +46,15 @@ static PyObject *context_reduce(PyObject *self, PyObject *unused) {
 
 static PyObject *context_with_cancel(PyObject *self, PyObject *unused) {
   (void)unused;
-  return cctx__py_wrap_new(home_of(self), cctx_with_cancel(get(self)));
+  return cctx__py_wrap_child(self, cctx_with_cancel(get(self)), NULL, 0);
 }
 
 static PyObject *derive_deadline(PyObject *self, int64_t deadline, const char *message) {
   const char *file;
   int line;
   cctx__py_place(&file, &line);
-  return cctx__py_wrap_new(home_of(self),
-                           cctx_with_deadline_at(get(self), deadline, message, file, line));
+  return cctx__py_wrap_child(
+      self, cctx_with_deadline_at(get(self), deadline, message, file, line), NULL, 0);
 }
 
 static PyObject *context_with_deadline(PyObject *self, PyObject *args, PyObject *kwargs) {
@@ -124,7 +86,7 @@ static PyObject *context_with_timeout(PyObject *self, PyObject *args, PyObject *
 static PyObject *context_with_grace(PyObject *self, PyObject *seconds) {
   int64_t grace;
   if (cctx__py_to_timeout(seconds, "grace", &grace) < 0) return NULL;
-  return cctx__py_wrap_new(home_of(self), cctx_with_grace(get(self), grace));
+  return cctx__py_wrap_child(self, cctx_with_grace(get(self), grace), NULL, 0);
 }
 
 static PyObject *context_merge(PyObject *self, PyObject *others) {
@@ -139,7 +101,7 @@ static PyObject *context_merge(PyObject *self, PyObject *others) {
   }
   if (i == n) merged = cctx_merge(parents, (size_t)n + 1);
   PyMem_Free(parents);
-  return i == n ? cctx__py_wrap_new(home_of(self), merged) : NULL;
+  return i == n ? cctx__py_wrap_merged(self, merged, others) : NULL;
 }
 
 static PyObject *context_detached(PyObject *self, PyObject *args, PyObject *kwargs) {
@@ -147,7 +109,7 @@ static PyObject *context_detached(PyObject *self, PyObject *args, PyObject *kwar
   int keep_deadline = 0;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|p:detached", names, &keep_deadline))
     return NULL;
-  return cctx__py_wrap_new(
+  return cctx__py_wrap_detached(
       home_of(self), cctx_detached(get(self), keep_deadline ? CCTX_KEEP_DEADLINE : 0));
 }
 
@@ -177,7 +139,7 @@ static PyObject *context_run(PyObject *self, PyObject *args, PyObject *kwargs) {
   callable = PyTuple_GET_ITEM(args, 0);
   rest = PyTuple_GetSlice(args, 1, PyTuple_GET_SIZE(args));
   if (rest == NULL) return NULL;
-  result = cctx__py_call_under(get(self), callable, rest, kwargs);
+  result = cctx__py_call_under(get(self), CCTX_LIFETIME_AUTO, callable, rest, kwargs);
   Py_DECREF(rest);
   return result;
 }
@@ -226,10 +188,28 @@ static PyMethodDef context_methods[] = {
     METHOD("run", context_run, METH_VARARGS | METH_KEYWORDS,
            "($self, callable, /, *args, **kwargs)",
            "Call with this context current, on any thread."),
+    METHOD("wait", cctx__py_context_wait, METH_VARARGS | METH_KEYWORDS,
+           "($self, /, timeout=None)",
+           "Block until it is done, for timeout seconds at most: err()."),
+    METHOD("done", cctx__py_context_done, METH_NOARGS, "($self, /)",
+           "To be awaited: err(), once it is done."),
+    METHOD(
+        "on_done", cctx__py_context_on_done, METH_VARARGS | METH_KEYWORDS,
+        "($self, /, callback, *, loop=None)",
+        "Have an asyncio loop call callback(context) once it is done: by default the one\n"
+        "that runs here. An Observer, whose off() prevents that."),
     {"__copy__", context_copy, METH_NOARGS, NULL},
     {"__deepcopy__", context_copy, METH_O, NULL},
     {"__reduce_ex__", context_reduce, METH_O, NULL},
     {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef context_views[] = {
+    {"values", cctx__py_context_values, NULL,
+     PyDoc_STR("All values with a name, but for secret ones, as a Mapping."), NULL},
+    {"metadata_map", cctx__py_context_metadata_map, NULL,
+     PyDoc_STR("All metadata as a Mapping."), NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 PyDoc_STRVAR(
@@ -239,11 +219,13 @@ PyDoc_STRVAR(
     "background() or by deriving.");
 
 static PyType_Slot context_slots[] = {
-    {Py_tp_dealloc, context_dealloc},
+    {Py_tp_dealloc, cctx__py_context_dealloc},
+    {Py_tp_traverse, cctx__py_context_traverse},
     {Py_tp_repr, context_repr},
     {Py_tp_richcompare, context_compare},
     {Py_tp_hash, context_hash},
     {Py_tp_methods, context_methods},
+    {Py_tp_getset, context_views},
     {Py_tp_doc, (void *)context_doc},
     {0, NULL},
 };
@@ -251,6 +233,7 @@ static PyType_Slot context_slots[] = {
 PyType_Spec cctx__py_context_spec = {
     .name = "cctx.Context",
     .basicsize = sizeof(context_object),
-    .flags = CCTX__PY_FINAL_TYPE,
+    .itemsize = sizeof(struct stored),
+    .flags = CCTX__PY_FINAL_TYPE | Py_TPFLAGS_HAVE_GC,
     .slots = context_slots,
 };

@@ -2,6 +2,8 @@
 /* Causes and exceptions: why a context is done, as Python says it. */
 #include "home.h"
 
+#include <frameobject.h>
+
 /* A named tuple, as Python code would make it. */
 static PyObject *new_cause_type(void) {
   PyObject *collections = PyImport_ImportModule("collections");
@@ -90,12 +92,37 @@ int cctx__py_check(struct home *home, const cctx *ctx) {
   return -1;
 }
 
-/* The strings belong to the running frame's code: copy them before running anything. */
+/* Whether a frame runs a private module of this package. */
+static bool is_own(PyFrameObject *frame) {
+  PyObject *globals = PyObject_GetAttrString((PyObject *)frame, "f_globals");
+  PyObject *name = globals ? PyMapping_GetItemString(globals, "__name__") : NULL;
+  const char *text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
+  bool own = text && strncmp(text, "cctx._", 6) == 0;
+  if (text == NULL) PyErr_Clear();
+  Py_XDECREF(name);
+  Py_XDECREF(globals);
+  return own;
+}
+
+/* The innermost frame outside of this package; a new reference, or NULL. */
+static PyFrameObject *asking_frame(void) {
+  PyFrameObject *frame = PyEval_GetFrame(), *inner;
+  Py_XINCREF(frame);
+  while (frame && is_own(frame)) {
+    inner = frame;
+    frame = PyFrame_GetBack(inner);
+    Py_DECREF(inner);
+  }
+  return frame;
+}
+
+/* The strings belong to a running frame's code: copy them before running anything. */
 void cctx__py_place(const char **file, int *line) {
-  PyFrameObject *frame = PyEval_GetFrame();
+  PyFrameObject *frame = asking_frame();
   PyCodeObject *code = frame ? PyFrame_GetCode(frame) : NULL;
   *file = code ? PyUnicode_AsUTF8(code->co_filename) : NULL;
   *line = *file ? PyFrame_GetLineNumber(frame) : 0;
   if (*file == NULL) PyErr_Clear();
   Py_XDECREF(code);
+  Py_XDECREF(frame);
 }

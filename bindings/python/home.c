@@ -42,6 +42,11 @@ static int fill(struct home *home, PyObject *module) {
   home->variable = PyContextVar_New("cctx.current", NULL);
   if (!home->context_type || !home->scope_type || !home->use_type || !home->variable)
     return -1;
+  cctx__py_collect_prove();
+  cctx__py_peek_prove(home);
+  home->background = cctx__py_wrap(home, cctx_background());
+  if (home->background == NULL) return -1;
+  PyObject_GC_Track(home->background); /* it leads back here by its type */
   return cctx__py_errors_init(home, module);
 }
 
@@ -58,12 +63,15 @@ struct home *cctx__py_home_open(PyObject *module) {
     return NULL;
   }
   home->interpreter = PyInterpreterState_Get();
+  home->number = (uint64_t)PyInterpreterState_GetID(home->interpreter);
   home->module = module;
   if (fill(home, module) < 0) {
     cctx__py_home_clear(home);
+    PyMem_RawFree(home->contexts);
     PyMem_RawFree(home);
     return NULL;
   }
+  cctx__py_released(true);
   atomic_store(&home->open, true);
   atomic_store(&home->asked, true);
   publish(home);
@@ -79,6 +87,7 @@ struct home *cctx__py_home_open(PyObject *module) {
 void cctx__py_home_close(struct home *home) {
   struct home *other = atomic_load(&homes);
   if (!atomic_exchange(&home->asked, false)) return;
+  if (home->interpreter == PyInterpreterState_Main()) cctx__py_released(false);
   while (other && !atomic_load(&other->asked)) other = other->next;
   if (other == NULL) cctx_interpreter_unhook(&cctx__py_interpreter);
   cctx__py_drain(home);
@@ -92,6 +101,9 @@ int cctx__py_home_traverse(struct home *home, visitproc visit, void *arg) {
   Py_VISIT(home->canceled);
   Py_VISIT(home->deadline_exceeded);
   Py_VISIT(home->variable);
+  Py_VISIT(home->background);
+  Py_VISIT(home->bound);
+  Py_VISIT(home->notice);
   return 0;
 }
 
@@ -106,4 +118,7 @@ void cctx__py_home_clear(struct home *home) {
   Py_CLEAR(home->canceled);
   Py_CLEAR(home->deadline_exceeded);
   Py_CLEAR(home->variable);
+  Py_CLEAR(home->background);
+  Py_CLEAR(home->bound);
+  Py_CLEAR(home->notice);
 }

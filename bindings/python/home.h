@@ -25,6 +25,7 @@ struct parcel {
 struct home {
   struct home *next; /* of an older interpreter, perhaps dead */
   PyInterpreterState *interpreter;
+  uint64_t number;   /* its id, never reused */
   atomic_bool open;  /* until the module is cleared */
   atomic_bool asked; /* the variable: until the interpreter's exit begins */
   PyObject *module;  /* borrowed: the module that clears this home */
@@ -40,6 +41,13 @@ struct home {
   _Atomic(struct parcel *) queue; /* pushed to by any thread */
   bool draining;
   struct box *boxes; /* that hold an object */
+
+  struct context_object **contexts; /* one for each node that has one, by its address */
+  size_t buckets, contexts_n;
+  PyObject *notice;       /* of strict mode: a callable, or NULL; see cctx/_strict.py */
+  PyObject *bound;        /* the bindings of ContextVars, a tuple, or NULL; see bound.c */
+  PyObject *background;   /* the Context of the background, at hand at any time */
+  uint32_t variable_hash; /* for the peek */
 };
 
 /* A cast by way of void (*)(void), which no compiler takes for a mistake. */
@@ -64,21 +72,66 @@ void cctx__py_home_clear(struct home *home);
 /* variable.c: how the core asks this binding, and how functions that Python called ask the core:
  * up to 3.11 that is the only way to know the attached state beside a second interpreter. */
 cctx *cctx__py_current_ref(void);
-int cctx__py_attach(cctx *ctx, cctx_token *token);
+int cctx__py_status(void); /* one of enum cctx_current_status */
+cctx *cctx__py_current_origin(struct cctx_origin *origin); /* a reference */
+int cctx__py_attach(cctx *ctx, enum cctx_lifetime lifetime, cctx_token *token,
+                    PyObject **scope); /* *scope: what the token keeps, or NULL */
+cctx *cctx__py_current(void);          /* borrowed: nothing may run meanwhile */
+void cctx__py_released(
+    bool may_look); /* whether threads without the lock may be looked at */
 void cctx__py_detach(cctx_token *token);
+int cctx__py_request_begin(cctx_request *request, cctx *parent,
+                           const struct cctx_request_options *options, const char *file,
+                           int line);
+void cctx__py_request_end(cctx_request *request, const char *file, int line);
 extern const struct cctx_interpreter cctx__py_interpreter;
 extern PyType_Spec cctx__py_scope_spec;
 
-/* context.c: the type cctx.Context. */
-typedef struct {
-  PyObject_HEAD cctx *ctx; /* owned */
+/* wrapper.c: the life of a cctx.Context. A box and its object, to both of which it holds a
+ * reference. */
+struct stored {
+  struct box *box;
+  PyObject *object;
+};
+
+typedef struct context_object {
+  PyObject_VAR_HEAD cctx *ctx; /* owned */
   struct home *home;
+  struct context_object *next; /* in the home's table */
+  struct context_object *from; /* that it was derived from; NULL: a root, or not known */
+  PyObject *others;            /* a tuple of those that were merged into it, or NULL */
+  size_t linked;               /* how often it is `from`, or among the others, of another */
+  struct stored stored[];      /* at its node */
 } context_object;
 
-extern PyType_Spec cctx__py_context_spec;
 PyObject *cctx__py_wrap(struct home *home, cctx *ctx);
-PyObject *cctx__py_wrap_new(struct home *home, cctx *ctx);  /* takes the reference over */
+PyObject *cctx__py_find(const struct home *home, const cctx *ctx); /* NULL: has none */
 cctx *cctx__py_unwrap(struct home *home, PyObject *object); /* or NULL with TypeError */
+
+/* These take the reference over; NULL, for lack of memory, becomes a MemoryError. A child must hold
+ * just one reference to its parent's node; `boxes` are `n` that it stores. */
+PyObject *cctx__py_wrap_new(struct home *home, cctx *ctx);
+PyObject *cctx__py_wrap_child(PyObject *parent, cctx *ctx, struct box *const *boxes,
+                              Py_ssize_t n);
+PyObject *cctx__py_wrap_merged(PyObject *parent, cctx *ctx, PyObject *others);
+PyObject *cctx__py_wrap_detached(struct home *home, cctx *ctx);
+int cctx__py_context_traverse(PyObject *object, visitproc visit, void *arg);
+void cctx__py_context_dealloc(PyObject *object);
+
+/* collect.c: what may be shown to the collector. */
+void cctx__py_collect_prove(void);             /* at import; never raises */
+bool cctx__py_collect_works(void);             /* else show it nothing */
+bool cctx__py_collect_links(void);             /* children hold one reference each */
+bool cctx__py_collect_counts(visitproc visit); /* it counts references: hide what is held */
+
+/* peek.c: the variable, read without the lock: borrowed, or NULL; false if it cannot be. */
+void cctx__py_peek_prove(struct home *home); /* at import; never raises */
+bool cctx__py_peek_works(void);
+void cctx__py_peek_switch(bool on);
+bool cctx__py_peek(const struct home *home, PyObject *context, PyObject **value);
+
+/* context.c: the type cctx.Context. */
+extern PyType_Spec cctx__py_context_spec;
 
 /* The doc string of a callable: its signature, then what it does. */
 #define CCTX__PY_DOC(name, signature, text) PyDoc_STR(name signature "\n--\n\n" text)
@@ -113,12 +166,19 @@ PyObject *cctx__py_with_metadata(PyObject *self, PyObject *args, PyObject *kwarg
 
 /* use.c */
 extern PyType_Spec cctx__py_use_spec;
-PyObject *cctx__py_call_under(cctx *ctx, PyObject *callable, PyObject *args,
-                              PyObject *kwargs);
+PyObject *cctx__py_call_under(cctx *ctx, enum cctx_lifetime lifetime, PyObject *callable,
+                              PyObject *args, PyObject *kwargs);
+PyObject *cctx__py_run_handed_over(PyObject *module, PyObject *args);
+PyObject *cctx__py_run_inherited(PyObject *module, PyObject *args);
 
 /* value.c */
 int cctx__py_to_value(struct home *home, PyObject *object, cctx_variant *out);
 void cctx__py_value_done(cctx_variant *value); /* after it was stored, or not */
+struct box *cctx__py_box_of(const struct home *home,
+                            const cctx_variant *value); /* or NULL */
+PyObject *cctx__py_box_list(struct box *box);           /* its object, a new reference */
+void cctx__py_box_unlist(struct box *box, const PyObject *context);
+bool cctx__py_box_is_shown_by(struct box *box, const PyObject *context);
 PyObject *cctx__py_from_value(struct home *home, const cctx_variant *value);
 void cctx__py_empty_boxes(
     struct home *home); /* at exit: contexts may outlive the objects */
@@ -140,6 +200,45 @@ int cctx__py_errors_init(struct home *home, PyObject *module);
 PyObject *cctx__py_cause(struct home *home, const cctx *ctx); /* None while live */
 int cctx__py_check(struct home *home, const cctx *ctx);       /* -1 with an exception */
 void cctx__py_place(const char **file, int *line);            /* of the running script */
+
+/* observe.c, wait.c: being told that a context is done. */
+extern PyType_Spec cctx__py_loop_spec, cctx__py_observer_spec;
+PyObject *cctx__py_context_wait(PyObject *self, PyObject *args, PyObject *kwargs);
+
+/* request.c */
+extern PyType_Spec cctx__py_request_spec;
+
+/* key.c */
+cctx_key *cctx__py_to_key(PyObject *name); /* or NULL with an exception */
+PyObject *cctx__py_key_named(PyObject *module, PyObject *args);
+PyObject *cctx__py_key_names(PyObject *module, PyObject *context);
+
+/* log.c */
+PyObject *cctx__py_log_keep(PyObject *module, PyObject *on);
+PyObject *cctx__py_log_fetch(PyObject *module, PyObject *unused);
+
+/* package.c: methods that are written in Python. */
+PyObject *cctx__py_context_done(PyObject *self, PyObject *unused);
+PyObject *cctx__py_context_on_done(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cctx__py_context_values(PyObject *self, void *unused);
+PyObject *cctx__py_context_metadata_map(PyObject *self, void *unused);
+PyObject *cctx__py_scope_aenter(PyObject *self, PyObject *unused);
+PyObject *cctx__py_scope_aexit(PyObject *self, PyObject *args);
+/* In strict mode: tell it that somebody asks, or that a scope is entered or left. */
+void cctx__py_notice(struct home *home, const char *event, PyObject *scope);
+PyObject *cctx__py_set_notice(PyObject *module, PyObject *notice);
+
+/* bound.c: ContextVars that mirror values. */
+PyObject *cctx__py_mirror(struct home *home, const cctx *from,
+                          const cctx *to); /* or NULL */
+void cctx__py_unmirror(PyObject **mirror); /* puts back, and empties the slot */
+PyObject *cctx__py_bound_value(struct home *home, const cctx *ctx, const char *name);
+PyObject *cctx__py_set_bound(PyObject *module, PyObject *bound);
+bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx); /* variable.c */
+
+/* allow.c */
+void cctx__py_let_go(cctx_py_released *released);
+void cctx__py_take_back(cctx_py_released *released);
 
 /* call.c */
 extern const struct cctx_py_api cctx__py_api;

@@ -14,7 +14,16 @@ static struct home *own_home(PyObject *module) {
 static PyObject *module_current(PyObject *module, PyObject *unused) {
   struct home *home = cctx__py_home_here();
   (void)module, (void)unused;
-  return home ? cctx__py_wrap_new(home, cctx__py_current_ref()) : NULL;
+  if (home == NULL) return NULL;
+  cctx__py_drain(home);
+  cctx__py_notice(home, "ask", NULL);
+  return cctx__py_wrap(home, cctx__py_current());
+}
+
+static PyObject *module_current_status(PyObject *module, PyObject *unused) {
+  static const char *const words[] = {"none", "attached", "unknown", "ended"};
+  (void)module, (void)unused;
+  return PyUnicode_FromString(words[cctx__py_status()]);
 }
 
 static PyObject *module_background(PyObject *module, PyObject *unused) {
@@ -27,6 +36,19 @@ static PyObject *module_todo(PyObject *module, PyObject *unused) {
   struct home *home = cctx__py_home_here();
   (void)module, (void)unused;
   return home ? cctx__py_wrap(home, cctx_todo()) : NULL;
+}
+
+/* Which contextvars.Context runs, as a number. */
+static PyObject *module_place(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyLong_FromVoidPtr(PyThreadState_Get()->context);
+}
+
+static PyObject *module_strict(PyObject *module, PyObject *mode) {
+  long number = PyLong_AsLong(mode);
+  (void)module;
+  if (number == -1 && PyErr_Occurred()) return NULL;
+  return PyBool_FromLong(cctx_strict((int)number));
 }
 
 static PyObject *module_alive(PyObject *module, PyObject *unused) {
@@ -49,6 +71,37 @@ static PyObject *module_clock_set(PyObject *module, PyObject *seconds) {
   Py_RETURN_NONE;
 }
 
+/* (name, seconds, message): what a scope is given, refused before its block is entered. */
+static PyObject *module_check_limit(PyObject *module, PyObject *args) {
+  PyObject *seconds, *text;
+  const char *name, *message;
+  int64_t limit;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "sOO:_check_limit", &name, &seconds, &text) ||
+      cctx__py_to_timeout(seconds, name, &limit) < 0 ||
+      cctx__py_message(text, &message) < 0)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *module_collect_works(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyBool_FromLong(cctx__py_collect_works() && cctx__py_collect_links());
+}
+
+static PyObject *module_peek_works(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyBool_FromLong(cctx__py_peek_works());
+}
+
+static PyObject *module_peek_switch(PyObject *module, PyObject *on) {
+  int truth = PyObject_IsTrue(on);
+  (void)module;
+  if (truth < 0) return NULL;
+  cctx__py_peek_switch(truth);
+  Py_RETURN_NONE;
+}
+
 /* Registered with atexit: from here on this interpreter's variable is not asked. */
 static PyObject *module_close(PyObject *module, PyObject *unused) {
   struct home *home = own_home(module);
@@ -60,6 +113,10 @@ static PyObject *module_close(PyObject *module, PyObject *unused) {
 static PyMethodDef module_methods[] = {
     {"current", module_current, METH_NOARGS,
      PyDoc_STR("current()\n--\n\nThe context that the running code works for.")},
+    {"current_status", module_current_status, METH_NOARGS,
+     PyDoc_STR("current_status()\n--\n\n"
+               "Why current() answers what it does: 'none', 'attached', 'unknown' or "
+               "'ended'.")},
     {"background", module_background, METH_NOARGS,
      PyDoc_STR("background()\n--\n\nThe root: never done, no deadline, no values.")},
     {"todo", module_todo, METH_NOARGS,
@@ -71,6 +128,20 @@ static PyMethodDef module_methods[] = {
      PyDoc_STR("stale_detaches()\n--\n\n"
                "How many scopes were left that had ended already, in this process.")},
     {"_clock_set", module_clock_set, METH_O, NULL},
+    {"_collect_works", module_collect_works, METH_NOARGS, NULL},
+    {"_peek_works", module_peek_works, METH_NOARGS, NULL},
+    {"_peek_switch", module_peek_switch, METH_O, NULL},
+    {"_check_limit", module_check_limit, METH_VARARGS, NULL},
+    {"_set_bound", cctx__py_set_bound, METH_O, NULL},
+    {"_strict", module_strict, METH_O, NULL},
+    {"_set_notice", cctx__py_set_notice, METH_O, NULL},
+    {"_place", module_place, METH_NOARGS, NULL},
+    {"_log_keep", cctx__py_log_keep, METH_O, NULL},
+    {"_log_fetch", cctx__py_log_fetch, METH_NOARGS, NULL},
+    {"_key_named", cctx__py_key_named, METH_VARARGS, NULL},
+    {"_key_names", cctx__py_key_names, METH_O, NULL},
+    {"_run_handed_over", cctx__py_run_handed_over, METH_VARARGS, NULL},
+    {"_run_inherited", cctx__py_run_inherited, METH_VARARGS, NULL},
     {"_close", module_close, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -93,6 +164,18 @@ static int add_capsule(PyObject *module) {
   return status;
 }
 
+static int add_types(PyObject *module) {
+  PyType_Spec *specs[] = {&cctx__py_loop_spec, &cctx__py_observer_spec,
+                          &cctx__py_request_spec};
+  for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    PyObject *type = PyType_FromModuleAndSpec(module, specs[i], NULL);
+    int status = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
+    Py_XDECREF(type);
+    if (status < 0) return -1;
+  }
+  return 0;
+}
+
 static int module_exec(PyObject *module) {
   struct state *state = PyModule_GetState(module);
   if (cctx__py_home(PyInterpreterState_Get()) != NULL) {
@@ -104,7 +187,7 @@ static int module_exec(PyObject *module) {
   state->home = cctx__py_home_open(module);
   if (state->home == NULL || PyModule_AddFunctions(module, cctx__py_readers) < 0 ||
       PyModule_AddStringConstant(module, "__version__", cctx_version()) < 0 ||
-      add_capsule(module) < 0)
+      add_capsule(module) < 0 || add_types(module) < 0)
     return -1;
   return close_at_exit(module);
 }

@@ -20,29 +20,31 @@ static PyObject *or_default(PyObject *absent) {
   return absent;
 }
 
-static PyObject *read_value(struct home *home, cctx *ctx, PyObject *args,
+static PyObject *read_value(struct home *home, cctx *ctx, bool is_current, PyObject *args,
                             PyObject *kwargs) {
   static char *names[] = {"key", "default", NULL};
-  PyObject *key, *absent = Py_None;
+  PyObject *key, *absent = Py_None, *bound = NULL;
   cctx_variant value;
   const char *name;
   int is_name;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:value", names, &key, &absent) ||
       (is_name = to_name(key, "key", &name)) < 0)
     return NULL;
+  if (is_name && is_current) bound = cctx__py_bound_value(home, ctx, name);
+  if (bound) return bound;
   if (!is_name || cctx_value(ctx, cctx_key_find(name), &value) != CCTX_OK)
     return or_default(absent);
   return cctx__py_from_value(home, &value);
 }
 
-static PyObject *read_metadata(struct home *home, cctx *ctx, PyObject *args,
-                               PyObject *kwargs) {
+static PyObject *read_metadata(struct home *home, cctx *ctx, bool is_current,
+                               PyObject *args, PyObject *kwargs) {
   static char *names[] = {"name", "default", NULL};
   PyObject *object, *absent = Py_None;
   const char *name, *value;
   size_t len;
   int is_name;
-  (void)home;
+  (void)home, (void)is_current;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:metadata", names, &object, &absent) ||
       (is_name = to_name(object, "name", &name)) < 0)
     return NULL;
@@ -100,6 +102,11 @@ static PyObject *read_can_be_done(struct home *home, cctx *ctx) {
 
 /* ---- The methods, and the flat functions ------------------------------------- */
 
+static cctx *current_ref(struct home *home) {
+  cctx__py_notice(home, "ask", NULL);
+  return cctx__py_current_ref();
+}
+
 /* The current context is kept for the call: making a result may run other code. */
 #define XX(name, text)                                                                     \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *unused) {                    \
@@ -108,7 +115,7 @@ static PyObject *read_can_be_done(struct home *home, cctx *ctx) {
   }                                                                                        \
   static PyObject *current_##name(PyObject *module, PyObject *unused) {                    \
     struct home *home = cctx__py_home_here();                                              \
-    cctx *ctx = home ? cctx__py_current_ref() : NULL;                                      \
+    cctx *ctx = home ? current_ref(home) : NULL;                                           \
     PyObject *result = home ? read_##name(home, ctx) : NULL;                               \
     (void)module, (void)unused;                                                            \
     cctx_unref(ctx);                                                                       \
@@ -120,12 +127,12 @@ CCTX__PY_READERS(XX)
 #define XX(name, first, text)                                                              \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *args, PyObject *kwargs) {    \
     return read_##name(((context_object *)self)->home, ((context_object *)self)->ctx,      \
-                       args, kwargs);                                                      \
+                       false, args, kwargs);                                               \
   }                                                                                        \
   static PyObject *current_##name(PyObject *module, PyObject *args, PyObject *kwargs) {    \
     struct home *home = cctx__py_home_here();                                              \
-    cctx *ctx = home ? cctx__py_current_ref() : NULL;                                      \
-    PyObject *result = home ? read_##name(home, ctx, args, kwargs) : NULL;                 \
+    cctx *ctx = home ? current_ref(home) : NULL;                                           \
+    PyObject *result = home ? read_##name(home, ctx, true, args, kwargs) : NULL;           \
     (void)module;                                                                          \
     cctx_unref(ctx);                                                                       \
     return result;                                                                         \

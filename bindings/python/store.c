@@ -7,53 +7,57 @@ static struct home *home_of(PyObject *self) { return ((context_object *)self)->h
 
 /* ---- Values -------------------------------------------------------------------- */
 
-static cctx_key *to_key(PyObject *name) {
-  Py_ssize_t len;
-  const char *text = cctx__py_text(name, "key", &len);
-  cctx_key *key;
-  if (text == NULL) return NULL;
-  key = strlen(text) == (size_t)len ? cctx_key_named(text) : NULL;
-  if (key == NULL)
-    PyErr_Format(
-        PyExc_ValueError,
-        "%R cannot be a key: a name has 1 to %d bytes and no NUL, and a process has "
-        "room for %d names",
-        name, CCTX_KEY_NAME_MAX, CCTX_KEY_NAMES_MAX);
-  return key;
-}
-
 static int to_entry(struct home *home, PyObject *name, PyObject *value,
                     struct cctx_entry *entry) {
-  entry->key = to_key(name);
+  entry->key = cctx__py_to_key(name);
   return entry->key ? cctx__py_to_value(home, value, &entry->value) : -1;
+}
+
+/* Give back `n` entries, of which none or all were stored. */
+static void drop_entries(struct cctx_entry *entries, Py_ssize_t n) {
+  for (Py_ssize_t i = 0; i < n; i++) cctx__py_value_done(&entries[i].value);
+}
+
+/* Takes the entries over. */
+static PyObject *derive_values(PyObject *self, struct cctx_entry *entries, Py_ssize_t n) {
+  struct box *one, **boxes = n == 1 ? &one : PyMem_New(struct box *, (size_t)n + 1), *box;
+  PyObject *result = NULL;
+  Py_ssize_t boxed = 0;
+  for (Py_ssize_t i = 0; boxes && i < n; i++)
+    if ((box = cctx__py_box_of(home_of(self), &entries[i].value)) != NULL)
+      boxes[boxed++] = box;
+  if (boxes)
+    result = cctx__py_wrap_child(self, cctx_with_values(get(self), entries, (size_t)n),
+                                 boxes, boxed);
+  else
+    PyErr_NoMemory();
+  drop_entries(entries, n);
+  if (boxes != &one) PyMem_Free(boxes);
+  return result;
 }
 
 PyObject *cctx__py_with_value(PyObject *self, PyObject *args) {
   struct cctx_entry entry;
   PyObject *name, *value;
-  cctx *ctx;
   if (!PyArg_ParseTuple(args, "OO:with_value", &name, &value) ||
       to_entry(home_of(self), name, value, &entry) < 0)
     return NULL;
-  ctx = cctx_with_values(get(self), &entry, 1);
-  cctx__py_value_done(&entry.value);
-  return cctx__py_wrap_new(home_of(self), ctx);
+  return derive_values(self, &entry, 1);
 }
 
 /* The items keep what the entries borrow. */
 static PyObject *derive_from_items(PyObject *self, PyObject *items,
                                    struct cctx_entry *entries) {
   Py_ssize_t n = PyList_GET_SIZE(items), filled = 0;
-  cctx *ctx = NULL;
   for (; filled < n; filled++) {
     PyObject *item = PyList_GET_ITEM(items, filled);
     if (to_entry(home_of(self), PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1),
                  &entries[filled]) < 0)
       break;
   }
-  if (filled == n) ctx = cctx_with_values(get(self), entries, (size_t)n);
-  for (Py_ssize_t i = 0; i < filled; i++) cctx__py_value_done(&entries[i].value);
-  return filled == n ? cctx__py_wrap_new(home_of(self), ctx) : NULL;
+  if (filled == n) return derive_values(self, entries, n);
+  drop_entries(entries, filled);
+  return NULL;
 }
 
 /* The items of a mapping as a list of pairs; a new reference. */
@@ -147,7 +151,7 @@ static PyObject *derive_metadata(PyObject *self, PyObject *items,
       return NULL;
   }
   status = cctx_with_metadata(&ctx, get(self), pairs, (size_t)n, &bad);
-  if (status == CCTX_OK) return cctx__py_wrap_new(home_of(self), ctx);
+  if (status == CCTX_OK) return cctx__py_wrap_child(self, ctx, NULL, 0);
   return raise_refused(
       status, n ? PyTuple_GET_ITEM(PyList_GET_ITEM(items, (Py_ssize_t)bad), 0) : Py_None);
 }

@@ -2,37 +2,68 @@
 /* Use: making a context current for a block of Python, or for one call. */
 #include "home.h"
 
+#include <structmember.h>
+
 typedef struct {
   PyObject_HEAD PyObject *context; /* the cctx.Context */
   cctx *ctx;                       /* borrowed from it */
+  enum cctx_lifetime lifetime;
+  PyObject *guard; /* of async with; see cctx/_guard.py */
   cctx_token token;
+  PyObject *scope; /* that the token keeps: shown to the collector, while entered */
   bool entered;
 } use_object;
 
 /* What went wrong is lack of memory: attach knows no other way to fail. */
-static int attach(cctx *ctx, cctx_token *token) {
-  if (cctx__py_attach(ctx, token) == CCTX_OK) return 0;
+static int attach(cctx *ctx, enum cctx_lifetime lifetime, cctx_token *token,
+                  PyObject **scope) {
+  if (cctx__py_attach(ctx, lifetime, token, scope) == CCTX_OK) return 0;
   PyErr_NoMemory();
   return -1;
 }
 
-PyObject *cctx__py_call_under(cctx *ctx, PyObject *callable, PyObject *args,
-                              PyObject *kwargs) {
+PyObject *cctx__py_call_under(cctx *ctx, enum cctx_lifetime lifetime, PyObject *callable,
+                              PyObject *args, PyObject *kwargs) {
   PyObject *result;
   cctx_token token;
-  if (attach(ctx, &token) < 0) return NULL;
+  if (attach(ctx, lifetime, &token, NULL) < 0) return NULL;
   result = PyObject_Call(callable, args, kwargs);
   cctx__py_detach(&token);
   return result;
 }
 
-static PyObject *use_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"context", NULL};
+/* Arguments (context, callable, args, kwargs): what wrap and its like are made of. */
+static PyObject *run_for(PyObject *args, enum cctx_lifetime lifetime) {
   struct home *home = cctx__py_home_here();
+  PyObject *context, *callable, *positional, *named;
+  cctx *ctx;
+  if (home == NULL || !PyArg_ParseTuple(args, "OOO!O!:run", &context, &callable,
+                                        &PyTuple_Type, &positional, &PyDict_Type, &named))
+    return NULL;
+  ctx = cctx__py_unwrap(home, context);
+  if (ctx == NULL) return NULL;
+  return cctx__py_call_under(ctx, lifetime, callable, positional, named);
+}
+
+PyObject *cctx__py_run_handed_over(PyObject *module, PyObject *args) {
+  (void)module;
+  return run_for(args, CCTX_HANDED_OVER);
+}
+
+PyObject *cctx__py_run_inherited(PyObject *module, PyObject *args) {
+  (void)module;
+  return run_for(args, CCTX_INHERITED);
+}
+
+static PyObject *use_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+  static char *names[] = {"context", "_handed_over", NULL};
+  struct home *home = cctx__py_home_here();
+  int handed_over = false;
   PyObject *context;
   use_object *self;
   cctx *ctx;
-  if (home == NULL || !PyArg_ParseTupleAndKeywords(args, kwargs, "O:use", names, &context))
+  if (home == NULL ||
+      !PyArg_ParseTupleAndKeywords(args, kwargs, "O|$p:use", names, &context, &handed_over))
     return NULL;
   ctx = cctx__py_unwrap(home, context);
   if (ctx == NULL) return NULL;
@@ -41,17 +72,21 @@ static PyObject *use_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
   Py_INCREF(context);
   self->context = context;
   self->ctx = ctx;
+  self->lifetime = handed_over ? CCTX_HANDED_OVER : CCTX_LIFETIME_AUTO;
   return (PyObject *)self;
 }
 
 static int use_traverse(PyObject *self, visitproc visit, void *arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(((use_object *)self)->context);
+  Py_VISIT(((use_object *)self)->guard);
+  if (((use_object *)self)->entered) Py_VISIT(((use_object *)self)->scope);
   return 0;
 }
 
 static int use_clear(PyObject *self) {
   Py_CLEAR(((use_object *)self)->context);
+  Py_CLEAR(((use_object *)self)->guard);
   return 0;
 }
 
@@ -74,29 +109,39 @@ static PyObject *use_enter(PyObject *object, PyObject *unused) {
     return NULL;
   }
   self->entered = true; /* first: attaching may run a finalizer, which may come here too */
-  if (attach(self->ctx, &self->token) < 0) {
+  if (attach(self->ctx, self->lifetime, &self->token, &self->scope) < 0) {
     self->entered = false;
     return NULL;
   }
+  cctx__py_notice(((context_object *)self->context)->home, "enter", object);
   Py_INCREF(self->context);
   return self->context;
 }
 
-/* Never raises, whatever task or thread it is called from. */
-static PyObject *use_exit(PyObject *object, PyObject *unused) {
+/* Never raises, whatever task or thread it is called from. Its arguments are not packed in a tuple
+ * either, for which there might be no memory. */
+static PyObject *use_exit(PyObject *object, PyObject *const *args, Py_ssize_t n) {
   use_object *self = (use_object *)object;
-  (void)unused;
+  (void)args, (void)n;
   if (self->entered) {
     self->entered = false;
     cctx__py_detach(&self->token);
+    cctx__py_notice(((context_object *)self->context)->home, "exit", object);
   }
   Py_RETURN_FALSE;
 }
 
 static PyMethodDef use_methods[] = {
     {"__enter__", use_enter, METH_NOARGS, NULL},
-    {"__exit__", use_exit, METH_VARARGS, NULL},
+    {"__exit__", CCTX__PY_METHOD(use_exit), METH_FASTCALL, NULL},
+    {"__aenter__", cctx__py_scope_aenter, METH_NOARGS, NULL},
+    {"__aexit__", cctx__py_scope_aexit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef use_members[] = {
+    {"_guard", T_OBJECT, offsetof(use_object, guard), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
 };
 
 PyDoc_STRVAR(use_doc,
@@ -106,13 +151,10 @@ PyDoc_STRVAR(use_doc,
              "Leaving puts back what was current, and never raises.");
 
 static PyType_Slot use_slots[] = {
-    {Py_tp_new, use_new},
-    {Py_tp_dealloc, use_dealloc},
-    {Py_tp_traverse, use_traverse},
-    {Py_tp_clear, use_clear},
-    {Py_tp_methods, use_methods},
-    {Py_tp_doc, (void *)use_doc},
-    {0, NULL},
+    {Py_tp_new, use_new},           {Py_tp_dealloc, use_dealloc},
+    {Py_tp_traverse, use_traverse}, {Py_tp_clear, use_clear},
+    {Py_tp_methods, use_methods},   {Py_tp_members, use_members},
+    {Py_tp_doc, (void *)use_doc},   {0, NULL},
 };
 
 PyType_Spec cctx__py_use_spec = {

@@ -15,6 +15,9 @@ struct box {
   atomic_size_t refs;
   PyObject *object; /* owned */
   struct home *home;
+  size_t listed; /* by how many Contexts, each of which holds it, and whose node does */
+  const PyObject
+      *shows; /* of these the one that shows `object` to the collector, or NULL */
 };
 
 static void enlist(struct home *home, struct box *box) {
@@ -51,6 +54,37 @@ static void release_box(void *ptr) {
   struct box *box = ptr;
   if (atomic_fetch_sub(&box->refs, 1) == 1) cctx__py_send(box->home, &box->parcel);
 }
+
+/* ---- Boxes and the collector ------------------------------------------------------- */
+
+struct box *cctx__py_box_of(const struct home *home, const cctx_variant *value) {
+  bool is_own = value->type == CCTX_POINTER && value->as.p.release == release_box &&
+                value->as.p.owner == home;
+  return is_own ? value->as.p.ptr : NULL;
+}
+
+PyObject *cctx__py_box_list(struct box *box) {
+  retain_box(box);
+  box->listed++;
+  Py_XINCREF(box->object);
+  return box->object;
+}
+
+void cctx__py_box_unlist(struct box *box, const PyObject *context) {
+  box->listed--;
+  if (box->shows == context) box->shows = NULL;
+  release_box(box);
+}
+
+/* If only Contexts that list it and their nodes hold the box, its one reference to the object is
+ * shown once, by the first of them that the collector counts at. */
+bool cctx__py_box_is_shown_by(struct box *box, const PyObject *context) {
+  if (box->object == NULL || atomic_load(&box->refs) != 2 * box->listed) return false;
+  if (box->shows == NULL) box->shows = context;
+  return box->shows == context;
+}
+
+/* ---- Reading and writing ------------------------------------------------------------- */
 
 static int to_box(struct home *home, PyObject *object, cctx_variant *out) {
   struct box *box = PyMem_RawCalloc(1, sizeof *box);

@@ -11,13 +11,17 @@
  */
 #include "home.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stddef.h>
 
 typedef struct {
-  PyObject_HEAD cctx *ctx; /* owned */
-  PyObject *outer;         /* the scope it replaced; NULL: none */
-  struct home *home;       /* whose variable */
-  const void *inside;      /* the Context it was attached in; compared, never used */
+  PyObject_HEAD PyObject *context; /* the Context */
+  cctx *ctx;                       /* borrowed from it, for those who hold no lock */
+  PyObject *outer;                 /* the scope it replaced; NULL: none */
+  PyObject *mirror;                /* of bound variables: what to put back; NULL: nothing */
+  struct home *home;               /* whose variable */
+  const void *inside; /* the Context it was attached in; compared, never used */
   const void *tag;
   uint64_t stamp;
   bool handed_over;     /* outlives its request */
@@ -26,11 +30,24 @@ typedef struct {
   struct parcel parcel; /* takes the core's reference home */
 } scope_object;
 
+/* It has no tp_clear: the Context is there as long as its context may be read, and what leads
+ * back here, such as a contextvars.Context, can be cleared. */
+static int scope_traverse(PyObject *self, visitproc visit, void *arg) {
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(((scope_object *)self)->context);
+  Py_VISIT(((scope_object *)self)->outer);
+  Py_VISIT(((scope_object *)self)->mirror);
+  return 0;
+}
+
 static void free_scope(scope_object *scope) {
   PyTypeObject *type = Py_TYPE(scope);
-  cctx_unref(scope->ctx);
+  PyObject *context = scope->context, *mirror = scope->mirror;
+  PyObject_GC_UnTrack(scope);
   type->tp_free(scope);
   Py_DECREF(type);
+  Py_DECREF(context);
+  Py_XDECREF(mirror);
 }
 
 /* Chains can be long where attaches are never left: free them in a loop. */
@@ -49,6 +66,7 @@ static void scope_dealloc(PyObject *self) {
 
 static PyType_Slot scope_slots[] = {
     {Py_tp_dealloc, scope_dealloc},
+    {Py_tp_traverse, scope_traverse},
     {Py_tp_doc, "What one attach makes, until its detach. Private."},
     {0, NULL},
 };
@@ -56,7 +74,7 @@ static PyType_Slot scope_slots[] = {
 PyType_Spec cctx__py_scope_spec = {
     .name = "cctx._cctx.Scope",
     .basicsize = sizeof(scope_object),
-    .flags = CCTX__PY_FINAL_TYPE,
+    .flags = CCTX__PY_FINAL_TYPE | Py_TPFLAGS_HAVE_GC,
     .slots = scope_slots,
 };
 
@@ -64,6 +82,18 @@ PyType_Spec cctx__py_scope_spec = {
 
 /* While a function that Python called asks the core, it knows which state is attached. */
 static _Thread_local PyThreadState *known;
+
+/* The scope that attach made last on this thread. */
+static _Thread_local PyObject *made;
+
+/* Read what the answer is borrowed from before anything else runs. */
+cctx *cctx__py_current(void) {
+  cctx *ctx;
+  known = PyThreadState_Get();
+  ctx = cctx_current();
+  known = NULL;
+  return ctx;
+}
 
 cctx *cctx__py_current_ref(void) {
   cctx *ctx;
@@ -73,18 +103,69 @@ cctx *cctx__py_current_ref(void) {
   return ctx;
 }
 
-int cctx__py_attach(cctx *ctx, cctx_token *token) {
+cctx *cctx__py_current_origin(struct cctx_origin *origin) {
+  cctx *ctx;
+  known = PyThreadState_Get();
+  ctx = cctx_current_ref();
+  cctx_current_origin(origin);
+  known = NULL;
+  return ctx;
+}
+
+int cctx__py_status(void) {
   int status;
   known = PyThreadState_Get();
-  status = cctx_attach(ctx, token);
+  status = cctx_current_status();
+  known = NULL;
+  return status;
+}
+
+int cctx__py_attach(cctx *ctx, enum cctx_lifetime lifetime, cctx_token *token,
+                    PyObject **scope) {
+  struct cctx_origin origin = {.lifetime = lifetime};
+  int status;
+  if (cctx_strict(CCTX_STRICT_ASK)) cctx__py_place(&origin.file, &origin.line);
+  known = PyThreadState_Get();
+  made = NULL;
+  status = cctx_attach_as(ctx, &origin, token);
+  if (scope) *scope = status == CCTX_OK ? made : NULL;
   known = NULL;
   return status;
 }
 
 void cctx__py_detach(cctx_token *token) {
+  const char *file = NULL;
+  int line = 0;
+  if (cctx_strict(CCTX_STRICT_ASK)) cctx__py_place(&file, &line);
   known = PyThreadState_Get();
-  cctx_detach(token);
+  cctx_detach_at(token, file, line);
   known = NULL;
+}
+
+int cctx__py_request_begin(cctx_request *request, cctx *parent,
+                           const struct cctx_request_options *options, const char *file,
+                           int line) {
+  int status;
+  known = PyThreadState_Get();
+  status = cctx_request_begin_at(request, parent, options, file, line);
+  known = NULL;
+  return status;
+}
+
+void cctx__py_request_end(cctx_request *request, const char *file, int line) {
+  known = PyThreadState_Get();
+  cctx_request_end_at(request, file, line);
+  known = NULL;
+}
+
+/* Up to 3.11 "the attached state" is one for the process. With a second interpreter "released"
+ * cannot be told from "attached with another state". */
+static bool is_told(void) {
+#if PY_VERSION_HEX >= 0x030C0000
+  return true;
+#else
+  return PyInterpreterState_Next(PyInterpreterState_Head()) == NULL;
+#endif
 }
 
 /* The thread state that is attached on this thread, else NULL with `*detached` the one
@@ -99,24 +180,22 @@ static PyThreadState *attached_state(PyThreadState **detached) {
   *detached = state ? NULL : PyGILState_GetThisThreadState();
   return state;
 #else
-  /* Up to 3.11 "the attached state" is one for the process. With a second interpreter
-   * "detached" cannot be told from "attached with another state": then say nothing. */
-  PyThreadState *mine = PyGILState_GetThisThreadState();
+  PyThreadState *mine;
   *detached = NULL;
   if (known) return known;
-  if (mine && PyInterpreterState_Next(PyInterpreterState_Head()) == NULL &&
-      _PyThreadState_UncheckedGet() == mine)
-    return mine;
+  mine = PyGILState_GetThisThreadState();
+  if (mine && is_told() && _PyThreadState_UncheckedGet() == mine) return mine;
   *detached = mine;
   return NULL;
 #endif
 }
 
-/* Ids of thread states are unique in their interpreter only. */
-static struct cctx_place place_of(PyThreadState *state) {
-  uint64_t interpreter = (uint64_t)PyInterpreterState_GetID(state->interp);
+/* Ids of thread states are unique in their interpreter only; `home` is that one's, or NULL. */
+static struct cctx_place place_of(PyThreadState *state, const struct home *home) {
+  uint64_t interpreter =
+      home ? home->number : (uint64_t)PyInterpreterState_GetID(state->interp);
   return (struct cctx_place){
-      .thread = interpreter << 40 | (PyThreadState_GetID(state) + 1),
+      .thread = interpreter << 40 | (state->id + 1),
       .context = state->context,
       .version = state->context_ver,
   };
@@ -133,34 +212,76 @@ static scope_object *innermost(const struct home *home) {
   return found && Py_TYPE(found) == home->scope_type ? (scope_object *)found : NULL;
 }
 
-static scope_object *in_force(const struct home *home) {
-  scope_object *scope = innermost(home);
+static scope_object *not_left(scope_object *scope) {
   while (scope && atomic_load(&scope->left)) scope = (scope_object *)scope->outer;
   return scope;
 }
 
-static void look(struct cctx_sight *out) {
-  PyThreadState *detached, *state = attached_state(&detached);
-  struct home *home;
-  scope_object *scope;
-  if (state == NULL) {
-    if (detached == NULL) return;
-    out->state = CCTX_SIGHT_RELEASED;
-    out->place = place_of(detached);
-    return;
-  }
-  out->state = CCTX_SIGHT_ATTACHED;
-  out->known = true;
-  out->place = place_of(state);
-  home = cctx__py_home(state->interp);
-  if (home == NULL || !atomic_load(&home->asked)) return;
-  out->writable = true;
-  scope = in_force(home);
+static scope_object *in_force(const struct home *home) { return not_left(innermost(home)); }
+
+/* The home that answers for `interpreter` now, or NULL. */
+static struct home *asked_home(PyInterpreterState *interpreter) {
+  struct home *home = cctx__py_home(interpreter);
+  return home && atomic_load(&home->asked) ? home : NULL;
+}
+
+static void see_scope(const scope_object *scope, struct cctx_sight *out) {
   if (scope == NULL) return;
   out->ctx = scope->ctx;
   out->stamp = scope->stamp;
   out->tag = scope->tag;
   out->handed_over = scope->handed_over;
+}
+
+static void look_attached(PyThreadState *state, struct cctx_sight *out) {
+  const struct home *home = asked_home(state->interp);
+  out->state = CCTX_SIGHT_ATTACHED;
+  out->known = true;
+  out->place = place_of(state, home);
+  if (home == NULL) return;
+  out->writable = true;
+  see_scope(in_force(home), out);
+}
+
+/* What a thread reads of its state without the lock, the exit of the main interpreter may free,
+ * with the states of all others. Before that it clears the flag, and waits until no reader is left
+ * who may not have seen it. The core's own guard does not do while another interpreter
+ * keeps the hook in force. */
+static atomic_bool may_look_released;
+static atomic_size_t released_readers;
+
+/* The other threads' looks did not survive the fork. */
+static void forget_readers(void) { atomic_store(&released_readers, 0); }
+
+__attribute__((constructor)) static void guard_forks(void) {
+  pthread_atfork(NULL, NULL, forget_readers);
+}
+
+void cctx__py_released(bool may_look) {
+  atomic_store(&may_look_released, may_look);
+  while (!may_look && atomic_load(&released_readers) != 0) sched_yield();
+}
+
+static void look_released(PyThreadState *state, struct cctx_sight *out) {
+  const struct home *home = asked_home(state->interp);
+  PyObject *found = NULL;
+  out->state = CCTX_SIGHT_RELEASED;
+  out->place = place_of(state, home);
+  if (!is_told()) return;
+  out->known = home == NULL || cctx__py_peek(home, state->context, &found);
+  if (found && Py_TYPE(found) == home->scope_type)
+    see_scope(not_left((scope_object *)found), out);
+}
+
+static void look(struct cctx_sight *out) {
+  PyThreadState *released, *state = attached_state(&released);
+  if (state != NULL) {
+    look_attached(state, out);
+  } else if (released != NULL) {
+    atomic_fetch_add(&released_readers, 1);
+    if (atomic_load(&may_look_released)) look_released(released, out);
+    atomic_fetch_sub(&released_readers, 1);
+  }
 }
 
 /* ---- Attach and leave --------------------------------------------------------- */
@@ -176,10 +297,16 @@ static void unpack_scope(struct parcel *parcel) {
 }
 
 static scope_object *new_scope(struct home *home, cctx *ctx) {
-  scope_object *scope = PyObject_New(scope_object, home->scope_type);
-  if (scope == NULL) return NULL;
-  scope->ctx = cctx_ref(ctx);
+  PyObject *context = cctx__py_wrap(home, ctx);
+  scope_object *scope = context ? PyObject_GC_New(scope_object, home->scope_type) : NULL;
+  if (scope == NULL) {
+    Py_XDECREF(context);
+    return NULL;
+  }
+  scope->context = context;
+  scope->ctx = ctx;
   scope->outer = NULL;
+  scope->mirror = NULL;
   scope->home = home;
   scope->inside = NULL;
   scope->tag = NULL;
@@ -189,6 +316,42 @@ static scope_object *new_scope(struct home *home, cctx *ctx) {
   scope->parcel.unpack = unpack_scope;
   atomic_init(&scope->left, false);
   return scope;
+}
+
+/* What holds nothing that is tracked is in no cycle. */
+static void track_if_needed(scope_object *scope) {
+  if (PyObject_GC_IsTracked(scope->context) ||
+      (scope->outer && PyObject_GC_IsTracked(scope->outer)))
+    PyObject_GC_Track(scope);
+}
+
+/* Bound variables hold what scopes mirrored here that were left from elsewhere: put it back. */
+static void repair(const struct home *home) {
+  scope_object *at = innermost(home);
+  for (; at && atomic_load(&at->left); at = (scope_object *)at->outer)
+    if (at->inside == PyThreadState_Get()->context) cctx__py_unmirror(&at->mirror);
+}
+
+/* What a mirror holds leads to a Context, which has the scope. */
+static void mirror(struct home *home, scope_object *scope) {
+  const scope_object *outer = (const scope_object *)scope->outer;
+  scope->mirror = cctx__py_mirror(home, outer ? outer->ctx : cctx_background(), scope->ctx);
+  if (scope->mirror && !PyObject_GC_IsTracked((PyObject *)scope)) PyObject_GC_Track(scope);
+}
+
+bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx) {
+  const scope_object *scope;
+  repair(home);
+  scope = in_force(home);
+  return (scope ? scope->ctx : cctx_background()) == ctx;
+}
+
+/* For lack of memory for its token, PyContextVar_Set fails after it has set the variable. */
+static void drop_failed(const struct home *home, scope_object *scope) {
+  atomic_store(&scope->left, true);
+  PyErr_Clear();
+  if (innermost(home) == scope) set_variable(home, scope->outer ? scope->outer : Py_None);
+  Py_DECREF(scope);
 }
 
 static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
@@ -202,18 +365,21 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
   PyErr_Fetch(&type, &error, &traceback);
   scope = new_scope(home, ctx);
   if (scope) {
+    if (home->bound) repair(home);
     outer = (PyObject *)in_force(home); /* what was left elsewhere is kept no longer */
     Py_XINCREF(outer);
     scope->outer = outer;
+    track_if_needed(scope);
     scope->stamp = stamp;
     scope->tag = tag;
     scope->handed_over = handed_over;
     if (set_variable(home, (PyObject *)scope) == 0) {
       scope->inside = PyThreadState_Get()->context;
-      *variable = scope;
+      *variable = made = (PyObject *)scope;
       status = CCTX_OK;
+      if (home->bound) mirror(home, scope);
     } else {
-      Py_DECREF(scope);
+      drop_failed(home, scope);
     }
   }
   PyErr_Restore(type, error, traceback);
@@ -228,19 +394,27 @@ static bool is_reachable(const struct home *home, const scope_object *scope) {
   return at != NULL;
 }
 
-/* Put back what `scope` replaced; those inside it end with it. */
-static int restore(const struct home *home, scope_object *scope) {
+/* Put back what `scope` replaced; those inside it end with it. For lack of memory they stay where
+ * they are, and are skipped. */
+static void restore(const struct home *home, scope_object *scope) {
   scope_object *at = innermost(home), *outer = (scope_object *)scope->outer;
   for (; at != scope; at = (scope_object *)at->outer) atomic_store(&at->ended, true);
   while (outer && atomic_load(&outer->left)) outer = (scope_object *)outer->outer;
-  return set_variable(home, outer ? (PyObject *)outer : Py_None);
+  cctx__py_unmirror(&scope->mirror);
+  if (set_variable(home, outer ? (PyObject *)outer : Py_None) == 0) return;
+  PyErr_Clear();
+  if (!is_reachable(home, scope)) return; /* it failed after it was done */
+  for (at = innermost(home); at != (scope_object *)scope->outer;
+       at = (scope_object *)at->outer)
+    atomic_store(&at->left, true);
 }
 
 static void leave_here(const struct home *home, scope_object *scope) {
   PyObject *type, *error, *traceback;
   PyErr_Fetch(&type, &error, &traceback);
-  /* Failing to restore for lack of memory must not leave the context in force either. */
-  if (!is_reachable(home, scope) || restore(home, scope) < 0)
+  if (is_reachable(home, scope))
+    restore(home, scope);
+  else
     atomic_store(&scope->left, true);
   PyErr_Restore(type, error, traceback);
 }

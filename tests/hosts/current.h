@@ -73,6 +73,25 @@ __attribute__((unused)) static void exit_context(PyObject *context) {
   Py_DECREF(context);
 }
 
+/* What is current without the interpreter's lock. */
+#define CHECK_RELEASED(expected)                                                           \
+  do {                                                                                     \
+    PyThreadState *state_ = PyEval_SaveThread();                                           \
+    CHECK_CURRENT(expected);                                                               \
+    PyEval_RestoreThread(state_);                                                          \
+  } while (0)
+
+/* Whether the variable can be read without the lock. */
+__attribute__((unused)) static void mirror(bool on) {
+  PyObject *module = PyImport_ImportModule("cctx._cctx");
+  PyObject *none = PyObject_CallMethod(module, "_peek_switch", "i", on);
+  PyObject *works = PyObject_CallMethod(module, "_peek_works", NULL);
+  CHECK(works == (on ? Py_True : Py_False));
+  Py_XDECREF(works);
+  Py_XDECREF(none);
+  Py_DECREF(module);
+}
+
 /* Run `body` on a thread that has no thread state, while this one has let go. */
 __attribute__((unused)) static void on_foreign_thread(void *(*body)(void *)) {
   PyThreadState *state = PyEval_SaveThread();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The truth table of docs/current.md: one test a row, under a live Python interpreter.
+/* The truth table of docs/current.md: one test a row, under a live Python interpreter. The rows of a
+ * thread that has released the lock are in test_released.c.
  *
  * A row says how the thread stands to the interpreter (no state, attached, released), what the
  * interpreter's variable says (unset, older or newer than the scope), what is on top of the stack
@@ -112,6 +113,45 @@ TEST(under_anothers_mark_where_a_newer_scope_was_pushed_it_is_background) {
   end();
 }
 
+/* The other one pushed a scope of its own before it called. */
+TEST(under_anothers_mark_a_scope_further_down_tells_too) {
+  cctx_token variable, ours, theirs, mark;
+  PyObject *context;
+  begin();
+  variable = set(two);
+  ours = push(one);
+  context = enter_context();
+  theirs = push(one);
+  mark = ask();
+  CHECK_EQ(PyContext_Exit(context), 0);
+  CHECK_CURRENT("background");
+  CHECK_EQ(PyContext_Enter(context), 0);
+  CHECK_EQ(cctx_boundary_leave(&mark), 0);
+  CHECK_EQ(cctx_detach(&theirs), 0);
+  exit_context(context);
+  CHECK_EQ(cctx_detach(&ours), 0);
+  CHECK_EQ(cctx_detach(&variable), 0);
+  end();
+}
+
+TEST(a_nested_call_of_the_same_request_is_inherited) {
+  cctx_request request;
+  cctx_token token, mark, inner;
+  struct cctx_origin origin;
+  begin();
+  CHECK_EQ(cctx_request_begin(&request, cctx_background(), NULL), 0);
+  token = push(request.ctx);
+  mark = ask();
+  inner = set(request.ctx);
+  cctx_current_origin(&origin);
+  CHECK_EQ(origin.lifetime, CCTX_INHERITED);
+  CHECK_EQ(cctx_detach(&inner), 0);
+  CHECK_EQ(cctx_boundary_leave(&mark), 0);
+  CHECK_EQ(cctx_detach(&token), 0);
+  cctx_request_end(&request);
+  end();
+}
+
 /* ---- Attached, a scope from before the thread had a state ----------------------------- */
 
 static void *older_than_state_unset_body(void *arg) {
@@ -148,25 +188,6 @@ TEST(a_scope_older_than_the_state_gives_way_to_the_variable) {
 }
 
 /* The variable may be set, by a task that the thread runs: the scope must not answer. */
-static void *older_than_state_released_body(void *arg) {
-  cctx_token token = set(one);
-  PyGILState_STATE state = PyGILState_Ensure();
-  cctx_token variable = set(two);
-  PyThreadState *released = PyEval_SaveThread();
-  CHECK_CURRENT("background");
-  PyEval_RestoreThread(released);
-  CHECK_EQ(cctx_detach(&variable), 0);
-  PyGILState_Release(state);
-  CHECK_EQ(cctx_detach(&token), 0);
-  return arg;
-}
-
-TEST(a_scope_older_than_the_state_does_not_answer_when_released) {
-  begin();
-  on_foreign_thread(older_than_state_released_body);
-  end();
-}
-
 /* ---- Attached, a scope that knows its place ------------------------------------------- */
 
 TEST(at_the_scopes_place_an_unset_variable_leaves_the_scope) {
@@ -272,78 +293,6 @@ TEST(another_context_at_the_address_of_the_scopes_is_background) {
   CHECK(address == second);
   CHECK_CURRENT("background");
   exit_context(second);
-  CHECK_EQ(cctx_detach(&token), 0);
-  end();
-}
-
-/* ---- Released -------------------------------------------------------------------------- */
-
-TEST(released_with_nothing_it_is_background) {
-  cctx_token variable;
-  PyThreadState *state;
-  begin();
-  variable = set(two);
-  state = PyEval_SaveThread();
-  CHECK_CURRENT("background"); /* the variable cannot be read without the lock */
-  PyEval_RestoreThread(state);
-  CHECK_EQ(cctx_detach(&variable), 0);
-  end();
-}
-
-TEST(released_under_the_mark_it_is_background) {
-  cctx_token token, mark;
-  PyThreadState *state;
-  begin();
-  token = push(one);
-  mark = ask();
-  state = PyEval_SaveThread();
-  CHECK_CURRENT("background");
-  PyEval_RestoreThread(state);
-  CHECK_EQ(cctx_boundary_leave(&mark), 0);
-  CHECK_EQ(cctx_detach(&token), 0);
-  end();
-}
-
-TEST(released_at_the_scopes_place_the_scope_answers) {
-  PyThreadState *state;
-  cctx_token token;
-  begin();
-  state = PyEval_SaveThread();
-  CHECK_EQ(cctx_attach(one, &token), 0);
-  CHECK_CURRENT("one");
-  CHECK_EQ(cctx_detach(&token), 0);
-  CHECK_CURRENT("background");
-  PyEval_RestoreThread(state);
-  end();
-}
-
-TEST(released_with_a_later_write_of_the_variable_the_scope_does_not_answer) {
-  PyThreadState *state;
-  cctx_token token, variable;
-  begin();
-  state = PyEval_SaveThread();
-  CHECK_EQ(cctx_attach(one, &token), 0);
-  PyEval_RestoreThread(state);
-  variable = set(two);
-  state = PyEval_SaveThread();
-  CHECK_CURRENT("background");
-  PyEval_RestoreThread(state);
-  CHECK_EQ(cctx_detach(&variable), 0);
-  CHECK_EQ(cctx_detach(&token), 0);
-  end();
-}
-
-TEST(released_elsewhere_it_is_background_not_the_scope) {
-  PyThreadState *state;
-  PyObject *context;
-  cctx_token token;
-  begin();
-  token = push(one);
-  context = enter_context();
-  state = PyEval_SaveThread();
-  CHECK_CURRENT("background");
-  PyEval_RestoreThread(state);
-  exit_context(context);
   CHECK_EQ(cctx_detach(&token), 0);
   end();
 }

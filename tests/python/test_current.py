@@ -5,6 +5,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import gc
+import inspect
 import threading
 
 import cctx
@@ -369,17 +370,13 @@ def ask_in_generator():
 
 
 def finish(result):
-    return asyncio.run(result) if asyncio.iscoroutine(result) else next(result)
+    return asyncio.run(result) if inspect.iscoroutine(result) else next(result)
 
 
 @pytest.mark.parametrize("function", [ask_in_coroutine, ask_in_generator])
-def test_wrap_binds_what_runs_after_the_call_or_refuses_it(root, function):
+def test_wrap_binds_what_runs_after_the_call(root, function):
     """Its body runs when wrap's call is over: never with the caller's context unsaid."""
-    try:
-        bound = cctx.wrap(function, root.with_value("k", 1))
-    except TypeError as error:
-        assert "wrap" in str(error) or function.__name__ in str(error)
-        return
+    bound = cctx.wrap(function, root.with_value("k", 1))
     with cctx.use(root.with_value("k", 2)):
         assert finish(bound()) == 1
 

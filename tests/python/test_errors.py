@@ -3,6 +3,7 @@
 
 import inspect
 import pickle
+import sys
 
 import cctx
 import pytest
@@ -179,7 +180,7 @@ WRONG = {
     "run, int": (lambda: ROOT.run(3), TypeError, "'int' object is not callable"),
     "use": (lambda: cctx.use(3), TypeError, "cctx.Context, not int"),
     "no context": (lambda: cctx.use(), TypeError, "context"),
-    "wrap": (lambda: cctx.wrap(len, 3), TypeError, "cctx.Context, not int"),
+    "wrap": (lambda: cctx.wrap(len, 3), TypeError, "cctx.Context or None, not int"),
     "wrap, int": (lambda: cctx.wrap(3), TypeError, "function|callable"),
 }
 
@@ -215,3 +216,28 @@ def test_clock_refuses_what_is_no_time():
     for now in ("1", float("nan"), []):
         with pytest.raises((TypeError, ValueError), match="now"):
             testing.clock_set(now)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="ctypes is for one interpreter")
+def test_context_of_another_interpreter_is_refused_and_says_so(script):
+    said = script(
+        """
+        import sys
+        import _xxsubinterpreters as interpreters
+        import cctx
+
+        ctx = cctx.background().with_cancel()
+        interpreters.run_string(interpreters.create(), f'''
+        import sys
+        sys.path[:0] = {sys.path!r}
+        import cctx, ctypes
+        other = ctypes.cast({id(ctx)}, ctypes.py_object).value
+        try:
+            cctx.use(other)
+        except TypeError as error:
+            print(error, flush=True)
+        del other
+        '''.replace(chr(10) + "        ", chr(10)))
+        """
+    )
+    assert said == "context must be a cctx.Context of this interpreter: this is another's\n"

@@ -43,7 +43,6 @@ def test_exit_with_scopes_never_left(script):
     """) == "False\n"  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="contexts take no part in garbage collection yet")
 def test_object_of_the_program_in_a_value_is_released_at_exit(script):
     """Its class knows the program's globals, and they the context: a cycle."""
     assert script("""

@@ -19,12 +19,15 @@ CLASSES = {}
 for node in STUB.body:
     if isinstance(node, ast.FunctionDef):
         FUNCTIONS.setdefault(node.name, []).append(node)
-    if isinstance(node, ast.ClassDef):
+    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
         CLASSES[node.name] = node
         for method in node.body:
-            if isinstance(method, ast.FunctionDef):
+            if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 FUNCTIONS.setdefault(f"{node.name}.{method.name}", []).append(method)
-PLAIN = [name for name, nodes in FUNCTIONS.items() if len(nodes) == 1 and "__" not in name]
+PROPERTIES = {"Context.values", "Context.metadata_map"}
+NAMED = [name for name in FUNCTIONS if "__" not in name and name not in PROPERTIES]
+PLAIN = [name for name in NAMED if len(FUNCTIONS[name]) == 1]
+OVERLOADED = [name for name in NAMED if len(FUNCTIONS[name]) > 1]
 
 
 def find(name):
@@ -44,7 +47,7 @@ def stub_parameters(node):
     only = zip(args.kwonlyargs, args.kw_defaults)
     found += [(a.arg, False, default is not None) for a, default in only]
     found += [("**" + args.kwarg.arg, False, False)] if args.kwarg else []
-    return [one for one in found if one[0] != "self"]
+    return [one for one in found if one[0] not in ("self", "cls")]
 
 
 def runtime_parameters(function):
@@ -56,7 +59,7 @@ def runtime_parameters(function):
             p.default is not p.empty,
         )
         for p in inspect.signature(function).parameters.values()
-        if p.name != "self"
+        if p.name not in ("self", "cls")
     ]
 
 
@@ -79,8 +82,8 @@ def test_stub_names_what_the_package_has():
 
 
 def test_stub_has_every_method_and_no_other():
-    for name in ("Context", "use"):
-        own = {n for n in vars(find(name)) if not n.startswith("__")}
+    for name in CLASSES.keys() - {"Cause", "Canceled", "DeadlineExceeded"}:
+        own = {n for n in vars(find(name)) if not n.startswith("_")}
         stubbed = {n.split(".")[1] for n in FUNCTIONS if n.startswith(name + ".")}
         assert {n for n in stubbed if not n.startswith("__")} == own
         for method in stubbed:
@@ -92,7 +95,7 @@ def test_stub_has_the_parameters_of_the_runtime(name):
     assert runtime_parameters(find(name)) == stub_parameters(FUNCTIONS[name][0])
 
 
-@pytest.mark.parametrize("name", ["metadata", "Context.metadata", "Context.with_metadata"])
+@pytest.mark.parametrize("name", OVERLOADED)
 def test_stub_overloads_use_the_parameters_of_the_runtime(name):
     known = {name for name, _, _ in runtime_parameters(find(name))}
     used = [{name for name, _, _ in stub_parameters(node)} for node in FUNCTIONS[name]]
@@ -100,9 +103,10 @@ def test_stub_overloads_use_the_parameters_of_the_runtime(name):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="3.9 drops a type's signature")
-def test_stub_of_use_has_its_parameters():
-    (init,) = FUNCTIONS["use.__init__"]
-    assert stub_parameters(init) == runtime_parameters(cctx.use)
+@pytest.mark.parametrize("name", ["use", "request"])
+def test_stub_of_a_scope_has_its_parameters(name):
+    (new,) = FUNCTIONS[f"{name}.__new__"]
+    assert stub_parameters(new) == runtime_parameters(find(name))
     assert cctx.use(context=cctx.background())
 
 
@@ -135,7 +139,7 @@ def test_what_the_stub_calls_final_is_final():
                 type("Sub", (find(name),), {})
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if "__" not in name])
+@pytest.mark.parametrize("name", NAMED)
 def test_function_has_a_docstring_and_a_signature(name):
     function = find(name)
     assert re.match(r"[A-Z].*\.", inspect.getdoc(function), re.DOTALL)
@@ -149,7 +153,12 @@ def test_class_has_a_docstring_and_says_where_it_lives(name):
     assert find(name).__qualname__ == name
 
 
-@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n.startswith("Context.")])
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_property_has_a_docstring(name):
+    assert re.match(r"[A-Z].*\.", inspect.getdoc(find(name)), re.DOTALL)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMED if n.startswith("Context.")])
 def test_signature_of_a_method_has_self_where_it_is_not_bound(name, root):
     """So that tools which bind a signature count the arguments right."""
     free = list(inspect.signature(find(name)).parameters)
@@ -160,14 +169,16 @@ def test_signature_of_a_method_has_self_where_it_is_not_bound(name, root):
 def test_text_of_the_package_is_a_sentence():
     for module in (cctx, cctx.testing, cctx._cctx):
         assert module.__doc__.strip().split("\n")[0].endswith(".")
-    assert inspect.getdoc(cctx.testing.clock_set)
-    assert cctx.testing.__all__ == ["clock_set"]
+    assert cctx.testing.__all__ == ["clock_set", "strict"]
+    for name in cctx.testing.__all__:
+        assert inspect.getdoc(getattr(cctx.testing, name))
 
 
 def test_testing_is_typed():
     """py.typed speaks for every module that has no stub."""
     if not (PACKAGE / "testing.pyi").exists():
         assert set(typing.get_type_hints(cctx.testing.clock_set)) == {"now", "return"}
+        assert set(typing.get_type_hints(cctx.testing.strict.take)) == {"return"}
 
 
 def test_package_says_that_it_is_typed():

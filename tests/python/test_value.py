@@ -273,7 +273,6 @@ def test_finalizer_of_a_stored_object_sees_no_other_request(root):
         assert said == [None]
 
 
-@pytest.mark.xfail(strict=True, reason="contexts take no part in garbage collection yet")
 def test_object_stored_in_its_own_context_is_collected(root):
     request = Thing()
     request.ctx = root.with_value("request", request)

@@ -13,14 +13,12 @@ A context follows the code as a contextvars.ContextVar does: tasks and copies of
 the running contextvars.Context inherit it. Times are seconds.
 """
 
-import functools as _functools
-import inspect as _inspect
-
 from cctx._cctx import (
     Canceled,
     Cause,
     Context,
     DeadlineExceeded,
+    Observer,
     __version__,
     alive,
     background,
@@ -28,68 +26,62 @@ from cctx._cctx import (
     cause,
     check,
     current,
+    current_status,
     deadline,
     err,
     metadata,
     metadata_pairs,
     remaining,
+    request,
     stale_detaches,
     todo,
     use,
     value,
 )
+from cctx._handover import wrap
+from cctx._install import Installation, install
+from cctx._keys import Key
+from cctx._paths import get_include, get_libraries, get_library_dirs
+from cctx._scopes import cancel_scope, detached, timeout, timeout_at
+from cctx._threads import Executor, Thread
+from cctx._vars import Binding, bind_var
 
 __all__ = [
+    "Binding",
     "Canceled",
     "Cause",
     "Context",
     "DeadlineExceeded",
+    "Executor",
+    "Installation",
+    "Key",
+    "Observer",
+    "Thread",
     "alive",
     "background",
+    "bind_var",
     "can_be_done",
+    "cancel_scope",
     "cause",
     "check",
     "current",
+    "current_status",
     "deadline",
+    "detached",
     "err",
+    "get_include",
+    "get_libraries",
+    "get_library_dirs",
+    "install",
     "metadata",
     "metadata_pairs",
     "remaining",
+    "request",
     "stale_detaches",
+    "timeout",
+    "timeout_at",
     "todo",
     "use",
     "value",
     "wrap",
 ]
-
-
-def wrap(function, context=None):
-    """Return `function` bound to a context: by default to the one current now.
-
-    The result may be called on any thread, for instance by an executor. A coroutine
-    function stays one, and runs under the context whichever task awaits it."""
-    if not callable(function):
-        raise TypeError(f"function must be callable, not {type(function).__name__}")
-    if context is None:
-        context = current()
-    elif not isinstance(context, Context):
-        raise TypeError(f"context must be a cctx.Context, not {type(context).__name__}")
-    if _inspect.isgeneratorfunction(function) or _inspect.isasyncgenfunction(function):
-        raise TypeError(
-            f"wrap cannot bind {function.__name__}: a generator runs in the context of "
-            "whoever resumes it; enter use(context) inside it instead"
-        )
-    if _inspect.iscoroutinefunction(function):
-
-        @_functools.wraps(function)
-        async def call(*args, **kwargs):
-            with use(context):
-                return await function(*args, **kwargs)
-
-    else:
-
-        @_functools.wraps(function)
-        def call(*args, **kwargs):
-            return context.run(function, *args, **kwargs)
-
-    return call

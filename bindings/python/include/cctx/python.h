@@ -23,6 +23,12 @@ extern "C" {
  * cctx_py_table->current(), and so on.
  */
 
+/** What cctx_py_let_go leaves for cctx_py_take_back. */
+typedef struct cctx_py_released {
+  PyThreadState *state;
+  cctx_token token;
+} cctx_py_released;
+
 /** The table: one for all interpreters of the process. */
 struct cctx_py_api {
   size_t size; /**< of this struct in the extension that is loaded; it only grows */
@@ -60,6 +66,10 @@ struct cctx_py_api {
    *  Python can read. Call value_done when the variant has been stored, or will not be. */
   int (*to_value)(PyObject *object, cctx_variant *out);
   void (*value_done)(cctx_variant *value);
+
+  /** PyEval_SaveThread and PyEval_RestoreThread with the current context in hand. */
+  void (*let_go)(cctx_py_released *released);
+  void (*take_back)(cctx_py_released *released);
 };
 
 #define CCTX_PY_CAPSULE "cctx._cctx._C_API"
@@ -96,6 +106,35 @@ static inline int cctx_py_to_value(PyObject *object, cctx_variant *out) {
 static inline void cctx_py_value_done(cctx_variant *value) {
   cctx_py_table->value_done(value);
 }
+
+/** Let go of the interpreter (its GIL) for a while, in which other threads run it: C code that
+ *  this thread runs meanwhile has the same current context as before. After a plain
+ *  Py_BEGIN_ALLOW_THREADS it has that too on CPython up to 3.13 with a GIL, unless, up
+ *  to 3.11, there is a second interpreter; with these it always has, but for lack of
+ *  memory, when it may be background. Take it back on the same thread. They do not fail. */
+static inline void cctx_py_let_go(cctx_py_released *released) {
+  cctx_py_table->let_go(released);
+}
+static inline void cctx_py_take_back(cctx_py_released *released) {
+  cctx_py_table->take_back(released);
+}
+
+/** Call `fn(arg)` in between. */
+static inline void cctx_py_allow_threads(void (*fn)(void *arg), void *arg) {
+  cctx_py_released released;
+  cctx_py_let_go(&released);
+  fn(arg);
+  cctx_py_take_back(&released);
+}
+
+/** The same as a block, in the place of Py_BEGIN_ALLOW_THREADS and Py_END_ALLOW_THREADS. */
+#define CCTX_PY_BEGIN_ALLOW_THREADS                                                        \
+  {                                                                                        \
+    cctx_py_released cctx_py_released_;                                                    \
+    cctx_py_let_go(&cctx_py_released_);
+#define CCTX_PY_END_ALLOW_THREADS                                                          \
+  cctx_py_take_back(&cctx_py_released_);                                                   \
+  }
 
 #ifdef __cplusplus
 }

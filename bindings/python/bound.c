@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bound variables: plain ContextVars that mirror values of the current context.
+ *
+ * Entering a scope sets the variable of each bound key whose value is not the one that was
+ * current before; leaving puts back what the variable had. So the variable is always at least
+ * as new as the context, and a reader of the current context in Python asks it first.
+ *
+ * home->bound is a tuple of (name, variable, default), replaced as a whole. A mirror is what
+ * one scope has to put back: a list of (variable, token, what to set if that does not work).
+ */
+#include "home.h"
+
+#include <string.h>
+
+static bool is_same(const cctx_variant *a, const cctx_variant *b) {
+  if (a->type != b->type) return false;
+  switch (a->type) {
+  case CCTX_BOOL: return a->as.b == b->as.b;
+  case CCTX_INT: return a->as.i == b->as.i;
+  case CCTX_DOUBLE: return memcmp(&a->as.d, &b->as.d, sizeof a->as.d) == 0;
+  case CCTX_STRING:
+    return a->as.s.len == b->as.s.len &&
+           memcmp(a->as.s.bytes, b->as.s.bytes, a->as.s.len) == 0;
+  case CCTX_POINTER: return a->as.p.ptr == b->as.p.ptr;
+  case CCTX_NIL: break;
+  }
+  return true;
+}
+
+/* Whether the running Context has a value of its own for `variable`; it is in `*value`, a
+ * new reference, else the default is. */
+static bool get(PyObject *variable, PyObject *absent, PyObject **value) {
+  PyObject *here = PyContext_CopyCurrent();
+  bool is_set = here && PySequence_Contains(here, variable) == 1;
+  Py_XDECREF(here);
+  if (is_set && PyContextVar_Get(variable, NULL, value) == 0 && *value) return true;
+  PyErr_Clear();
+  Py_INCREF(absent);
+  *value = absent;
+  return false;
+}
+
+/* NULL, which no context has, for lack of memory. */
+static const cctx_key *key_of(PyObject *binding) {
+  const char *name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(binding, 0));
+  return name ? cctx_key_find(name) : NULL;
+}
+
+/* Set `variable` to what `to` has; a new reference to what puts it back, or NULL. */
+static PyObject *mirror_one(struct home *home, PyObject *binding, const cctx *to) {
+  PyObject *variable = PyTuple_GET_ITEM(binding, 1), *absent = PyTuple_GET_ITEM(binding, 2);
+  const cctx_key *key = key_of(binding);
+  PyObject *before, *after = absent, *token, *entry;
+  cctx_variant value;
+  if (cctx_value(to, key, &value) == CCTX_OK)
+    after = cctx__py_from_value(home, &value);
+  else
+    Py_INCREF(after);
+  if (after == NULL) return NULL;
+  get(variable, absent, &before);
+  token = PyContextVar_Set(variable, after);
+  entry = token ? PyTuple_Pack(3, variable, token, before) : NULL;
+  Py_XDECREF(token);
+  Py_DECREF(before);
+  Py_DECREF(after);
+  return entry;
+}
+
+PyObject *cctx__py_mirror(struct home *home, const cctx *from, const cctx *to) {
+  PyObject *bound = home->bound, *mirror = PyList_New(0);
+  Py_INCREF(bound);
+  for (Py_ssize_t i = 0; mirror && i < PyTuple_GET_SIZE(bound); i++) {
+    PyObject *binding = PyTuple_GET_ITEM(bound, i), *entry;
+    const cctx_key *key = key_of(binding);
+    cctx_variant a, b;
+    bool had = cctx_value(from, key, &a) == CCTX_OK;
+    if (had == (cctx_value(to, key, &b) == CCTX_OK) && (!had || is_same(&a, &b))) continue;
+    entry = mirror_one(home, binding, to);
+    if (entry) PyList_Append(mirror, entry);
+    Py_XDECREF(entry);
+  }
+  Py_DECREF(bound);
+  PyErr_Clear(); /* for lack of memory it mirrors less */
+  if (mirror && PyList_GET_SIZE(mirror) == 0) Py_CLEAR(mirror);
+  return mirror;
+}
+
+static void put_back(PyObject *entry) {
+  PyObject *variable = PyTuple_GET_ITEM(entry, 0), *token = PyTuple_GET_ITEM(entry, 1);
+  PyObject *set;
+  if (PyContextVar_Reset(variable, token) == 0) return;
+  PyErr_Clear();
+  set = PyContextVar_Set(variable, PyTuple_GET_ITEM(entry, 2));
+  if (set == NULL) PyErr_Clear();
+  Py_XDECREF(set);
+}
+
+void cctx__py_unmirror(PyObject **slot) {
+  PyObject *mirror = *slot;
+  *slot = NULL;
+  for (Py_ssize_t i = mirror ? PyList_GET_SIZE(mirror) : 0; i > 0; i--)
+    put_back(PyList_GET_ITEM(mirror, i - 1));
+  Py_XDECREF(mirror);
+}
+
+PyObject *cctx__py_bound_value(struct home *home, const cctx *ctx, const char *name) {
+  PyObject *bound = home->bound, *value = NULL;
+  if (bound == NULL || !cctx__py_is_from_variable(home, ctx)) return NULL;
+  Py_INCREF(bound);
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bound); i++) {
+    PyObject *binding = PyTuple_GET_ITEM(bound, i);
+    const char *bound_name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(binding, 0));
+    if (bound_name == NULL || strcmp(bound_name, name) != 0) continue;
+    if (!get(PyTuple_GET_ITEM(binding, 1), PyTuple_GET_ITEM(binding, 2), &value))
+      Py_CLEAR(value);
+    break;
+  }
+  Py_DECREF(bound);
+  return value;
+}
+
+PyObject *cctx__py_set_bound(PyObject *module, PyObject *bound) {
+  struct home *home = cctx__py_home_here();
+  (void)module;
+  if (home == NULL) return NULL;
+  if (!PyTuple_CheckExact(bound)) {
+    PyErr_SetString(PyExc_TypeError, "bound must be a tuple");
+    return NULL;
+  }
+  Py_CLEAR(home->bound);
+  if (PyTuple_GET_SIZE(bound) == 0) Py_RETURN_NONE;
+  Py_INCREF(bound);
+  home->bound = bound;
+  Py_RETURN_NONE;
+}

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leaks of what is written in Python: many of each leave blocks and files as they were."""
+
+import json
+
+import pytest
+
+OPERATIONS = {
+    "timeout": "with cctx.timeout(1): pass",
+    "detached": "with cctx.detached(True): pass",
+    "request": "with cctx.request(timeout=1, metadata={'a': 'b'}): pass",
+    "request, dropped": "cctx.request().__enter__()",
+    "scope, left elsewhere": """
+        s = cctx.timeout(1)
+        contextvars.Context().run(s.__enter__)
+        s.__exit__(None, None, None)""",
+    "async scope": "async with cctx.timeout(1): pass",
+    "async scope, of what cannot be done": "async with cctx.use(root): pass",
+    "async scope, stopped": """
+        try:
+            async with cctx.timeout(-1):
+                await asyncio.sleep(1)
+        except cctx.DeadlineExceeded:
+            pass""",
+    "async scope, of a generator": """
+        async def stream():
+            async with cctx.cancel_scope():
+                yield
+        async for _ in stream():
+            break""",
+    "done": "await root.with_timeout(-1).done()",
+    "done, given up": """
+        c = root.with_cancel().done()
+        c.send(None)
+        c.close()""",
+    "on_done": "root.with_timeout(-1).on_done(calls.append); await asyncio.sleep(0); "
+    "calls.clear()",
+    "on_done, off": "root.with_cancel().on_done(print).off()",
+    "wait": "root.with_cancel().wait(0)",
+    "wrap": "cctx.wrap(len, root.with_cancel())('abc')",
+    "wrap, generator": "list(cctx.wrap(numbers, root.with_cancel())())",
+    "wrap, generator dropped": "next(cctx.wrap(numbers, root.with_cancel())())",
+    "executor": "with cctx.use(root.with_cancel()): pool.submit(int).result()",
+    "install": "cctx.install().uninstall()",
+    "key": "cctx.Key('key', default=Thing()).get()",
+    "values": "dict(root.with_value('key', Thing()).values)",
+    "metadata_map": "dict(root.with_metadata('key', 'v').metadata_map)",
+    "bound variable": "with cctx.use(root.with_value('bound', Thing())): var.get()",
+    "bound variable, set": """
+        with cctx.use(root.with_value('bound', Thing())):
+            t = var.set(Thing())
+            with cctx.timeout(1): pass
+            del t""",
+    "bound variable, never left": """
+        contextvars.Context().run(cctx.use(root.with_value('bound', Thing())).__enter__)""",
+    "binding": "cctx.bind_var(contextvars.ContextVar('v'), 'other').unbind()",
+    "strict": "with testing.strict(), cctx.timeout(1): cctx.current()",
+}
+
+
+PROGRAM = """
+import asyncio, contextvars, gc, json, os, sys, textwrap
+import cctx
+from cctx import testing
+
+root, calls = cctx.background(), []
+var = contextvars.ContextVar("var", default=None)
+cctx.bind_var(var, "bound")
+class Thing: pass
+def numbers():
+    yield 1
+    yield 2
+
+async def turns():
+    for _ in range(5):  # what is closed by the loop
+        await asyncio.sleep(0)
+    with cctx.use(root):
+        pass  # what was left elsewhere goes now
+
+def measure():
+    calls.clear()
+    cctx.alive()
+    gc.collect()
+    return cctx.alive(), sys.getallocatedblocks(), len(os.listdir("/proc/self/fd"))
+
+async def main():
+    global pool
+    with cctx.Executor(1) as pool:
+        for name, code in json.loads(OPERATIONS).items():
+            body = textwrap.indent(textwrap.dedent(code), " " * 8)
+            exec("async def operate(times):\\n    for _ in range(times):\\n" + body, globals())
+            await operate(50)
+            await turns()
+            before = measure()
+            await operate(500)
+            await turns()
+            left = [now - was for was, now in zip(before, measure())]
+            if left[0] > 1 or left[1] > 300 or left[2]:
+                print(name, left)
+
+asyncio.run(main())
+"""
+
+
+def test_hundreds_of_each_leave_nothing(script, unsanitized):
+    indented = {name: code.rstrip() for name, code in OPERATIONS.items()}
+    program = f"OPERATIONS = {json.dumps(indented)!r}\n" + PROGRAM
+    assert script(program) == ""
+
+
+@pytest.mark.parametrize("operation", ["kept.append(root.with_cancel())"])
+def test_what_leaks_is_found(script, unsanitized, operation):
+    program = f"OPERATIONS = {json.dumps({'leak': operation})!r}\nkept = []\n" + PROGRAM
+    assert script(program).startswith("leak [500, ")
