@@ -265,7 +265,6 @@ void cctx__py_released(bool may_look) {
 static void look_released(PyThreadState *state, struct cctx_sight *out) {
   const struct home *home = asked_home(state->interp);
   PyObject *found = NULL;
-  out->state = CCTX_SIGHT_RELEASED;
   out->place = place_of(state, home);
   if (!is_told()) return;
   out->known = home == NULL || cctx__py_peek(home, state->context, &found);
@@ -278,6 +277,7 @@ static void look(struct cctx_sight *out) {
   if (state != NULL) {
     look_attached(state, out);
   } else if (released != NULL) {
+    out->state = CCTX_SIGHT_RELEASED; /* that much is known also during the exit */
     atomic_fetch_add(&released_readers, 1);
     if (atomic_load(&may_look_released)) look_released(released, out);
     atomic_fetch_sub(&released_readers, 1);
