@@ -21,11 +21,22 @@ static PyObject *call_in_fresh_context(cctx *ctx, PyObject *root, PyObject *call
   return result;
 }
 
+/* A thread that has no Context yet gets one now, not by the call: what C pushed before the call
+ * stands in that after it. */
+static int need_context(void) {
+  PyObject *copy;
+  if (PyThreadState_Get()->context != NULL) return 0;
+  copy = PyContext_CopyCurrent();
+  Py_XDECREF(copy);
+  return copy ? 0 : -1;
+}
+
 static PyObject *call_between_marks(cctx *ctx, PyObject *root, PyObject *callable,
                                     PyObject *args, PyObject *kwargs) {
   bool is_host = PyEval_GetGlobals() == NULL;
   PyObject *result;
   cctx_token mark;
+  if (!is_host && need_context() < 0) return NULL;
   if (cctx_boundary_enter(&mark) != CCTX_OK) return PyErr_NoMemory();
   result = is_host ? call_in_fresh_context(ctx, root, callable, args, kwargs)
                    : cctx__py_call_under(ctx, CCTX_LIFETIME_AUTO, callable, args, kwargs);

@@ -158,3 +158,40 @@ TEST(a_token_of_an_ended_scope_changes_nothing_from_where_that_cannot_be_reached
   Py_DECREF(copy);
   end();
 }
+
+static PyObject *nothing(PyObject *self, PyObject *unused) {
+  (void)self, (void)unused;
+  Py_RETURN_NONE;
+}
+static PyMethodDef nothing_def = {"nothing", nothing, METH_NOARGS, NULL};
+
+/* In a fresh thread state, called from Python, so that the call is a nested one. */
+static PyObject *nested_call(PyObject *self, PyObject *unused) {
+  PyObject *callable = PyCFunction_New(&nothing_def, NULL);
+  cctx_token token = push(one);
+  (void)self, (void)unused;
+  Py_XDECREF(cctx_py_call(two, NULL, callable, NULL, NULL));
+  CHECK_CURRENT("one");
+  CHECK_EQ(cctx_detach(&token), 0);
+  Py_XDECREF(callable);
+  Py_RETURN_NONE;
+}
+static PyMethodDef nested_def = {"nested", nested_call, METH_NOARGS, NULL};
+
+static void *call_nested(void *arg) {
+  PyGILState_STATE state = PyGILState_Ensure();
+  PyObject *globals = PyDict_New(), *callable = PyCFunction_New(&nested_def, NULL);
+  PyDict_SetItemString(globals, "nested", callable);
+  PyDict_SetItemString(globals, "__builtins__", PyEval_GetBuiltins());
+  Py_XDECREF(PyRun_String("nested()", Py_eval_input, globals, globals));
+  Py_XDECREF(callable);
+  Py_XDECREF(globals);
+  PyGILState_Release(state);
+  return arg;
+}
+
+TEST(after_a_call_on_a_thread_that_had_no_context_the_scope_is_in_force_again) {
+  begin();
+  on_foreign_thread(call_nested);
+  end();
+}
