@@ -125,7 +125,7 @@ cctx *cctx_current_ref(void) {
   return ctx;
 }
 
-int cctx_current_status(void) { return answer().status; }
+int cctx_current_status(void) { return (int)answer().status; }
 
 void cctx_current_origin(struct cctx_origin *out) {
   struct cctx_sight sight;
@@ -293,14 +293,17 @@ static void report_left_inside(const struct cctx_stack *stack, const struct scop
 int cctx_detach_at(cctx_token *token, const char *file, int line) {
   struct cctx_stack *stack = cctx__stack(false);
   struct scope *scope;
+  bool skipped;
   if (token->scope == NULL) return CCTX_ESTALE; /* of an attach that failed */
   if (!cctx__scope_end(token, stack, &scope)) return stale(token, file, line);
   if (scope == NULL) return CCTX_OK;
   if (scope->kind == SCOPE_VARIABLE)
     return leave_variable(scope) == CCTX_OK ? CCTX_OK : stale(token, file, line);
   if (cctx__is_strict()) report_left_inside(stack, scope, file, line);
+  /* Ended by who left one outside it elsewhere: not this bracket's mistake, so not counted. */
+  skipped = cctx__scope_is_skipped(stack, scope);
   cctx__scope_pop(stack, scope);
-  return CCTX_OK;
+  return skipped ? CCTX_ESTALE : CCTX_OK;
 }
 
 void cctx_forget(cctx_token *token) {

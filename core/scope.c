@@ -72,6 +72,13 @@ static struct scope *below_left(const struct cctx_stack *stack) {
   return result;
 }
 
+bool cctx__scope_is_skipped(const struct cctx_stack *stack, const struct scope *scope) {
+  const struct scope *rest = below_left(stack);
+  for (const struct scope *at = stack->top; at != rest; at = at->below)
+    if (at == scope) return true;
+  return false;
+}
+
 static void drop_left(struct cctx_stack *stack) { cut(stack, below_left(stack)); }
 
 void cctx_stack_free(cctx_stack *stack) {

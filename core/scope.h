@@ -64,6 +64,9 @@ enum scope_kind cctx__scope_kind(const cctx_token *token);
  * mode; else nowhere. */
 void cctx__scope_site(const cctx_token *token, struct site *out);
 
+/* Whether `scope` of `stack` is skipped: it, or one outside it, was left elsewhere. */
+bool cctx__scope_is_skipped(const struct cctx_stack *stack, const struct scope *scope);
+
 /* Take `scope`, just ended, and all above it off this thread's stack, and free them. */
 void cctx__scope_pop(struct cctx_stack *stack, struct scope *scope);
 

@@ -84,6 +84,33 @@ TEST(c_code_below_a_script_sees_each_switch) {
   cctx_unref(a);
 }
 
+/* C that a coroutine calls, works for somebody else, and calls the coroutine back. */
+static int for_another(lua_State *L) {
+  cctx *other = request("other");
+  cctx_token token;
+  CHECK_EQ(cctx_attach(other, &token), 0);
+  lua_call(L, 0, 1);
+  cctx_detach(&token);
+  cctx_unref(other);
+  return 1;
+}
+
+TEST(what_c_attached_covers_the_coroutine_that_it_calls_back) {
+  lua_State *L = open_state();
+  cctx *a = request("a");
+  lua_register(L, "for_another", for_another);
+  CHECK_STR(run_as(L, a,
+                   "local next = cctx.wrap(function()\n"
+                   "  local said = for_another(both)\n"
+                   "  local child = for_another(function() return cctx.wrap(both) end)\n"
+                   "  return said .. ' ' .. both() .. ' ' .. child()\n"
+                   "end)\n"
+                   "return as('b', next) .. ' ' .. both()"),
+            "other a other a");
+  lua_close(L);
+  cctx_unref(a);
+}
+
 /* ---- Coroutines that the host runs ---- */
 
 static const char worker[] = "coroutine.yield(both())\n"
