@@ -159,15 +159,16 @@ TEST(a_token_of_an_ended_scope_changes_nothing_from_where_that_cannot_be_reached
   end();
 }
 
-static PyObject *nothing(PyObject *self, PyObject *unused) {
+static PyObject *switch_context(PyObject *self, PyObject *unused) {
   (void)self, (void)unused;
+  exit_context(enter_context());
   Py_RETURN_NONE;
 }
-static PyMethodDef nothing_def = {"nothing", nothing, METH_NOARGS, NULL};
+static PyMethodDef switch_def = {"switch_context", switch_context, METH_NOARGS, NULL};
 
 /* In a fresh thread state, called from Python, so that the call is a nested one. */
 static PyObject *nested_call(PyObject *self, PyObject *unused) {
-  PyObject *callable = PyCFunction_New(&nothing_def, NULL);
+  PyObject *callable = PyCFunction_New(&switch_def, NULL);
   cctx_token token = push(one);
   (void)self, (void)unused;
   Py_XDECREF(cctx_py_call(two, NULL, callable, NULL, NULL));
