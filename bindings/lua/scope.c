@@ -42,6 +42,11 @@ static void detach(lua_State *at, cctx_token *token) {
 
 /* ---- Brackets ---- */
 
+/* Whether its scope, if it has one, was not taken away by the end of a resume. */
+static bool is_standing(const struct lcctx_slot *slot, const struct lcctx_frame *frame) {
+  return frame->bracket || frame->turns == slot->turns;
+}
+
 #define HOST "(a call or resume of Lua)" /* for strict mode */
 
 int lcctx_enter(struct lcctx_bracket *bracket, lua_State *L, struct lcctx_hold hold) {
@@ -60,9 +65,20 @@ int lcctx_enter(struct lcctx_bracket *bracket, lua_State *L, struct lcctx_hold h
   return CCTX_OK;
 }
 
+/* Somebody ended the bracket before, with what was attached in it by then: what was since ends
+ * here. */
+static void detach_rest(struct lcctx_slot *slot) {
+  for (unsigned i = slot->fence; i < slot->n; i++) {
+    struct lcctx_frame *frame = &slot->frames[i];
+    if (frame->bracket || !frame->attached || !is_standing(slot, frame)) continue;
+    cctx_detach(&frame->token);
+    frame->attached = false;
+  }
+}
+
 struct lcctx_slot *lcctx_leave(struct lcctx_bracket *bracket) {
   struct lcctx_slot *slot = lcctx_slot_find(bracket->L, NULL);
-  cctx_detach_at(&bracket->token, HOST, 0);
+  if (cctx_detach_at(&bracket->token, HOST, 0) != CCTX_OK && slot) detach_rest(slot);
   if (bracket->listed)
     lcctx_state_unlist(lcctx_state(bracket->L), bracket->L);
   else if (slot != NULL && slot->inside > 0)
@@ -76,11 +92,6 @@ static bool is_bracket(lua_State *L) {
   bool main = lua_pushthread(L) != 0;
   lua_pop(L, 1);
   return main && !lua_isyieldable(L);
-}
-
-/* Whether its scope, if it has one, was not taken away by the end of a resume. */
-static bool is_standing(const struct lcctx_slot *slot, const struct lcctx_frame *frame) {
-  return frame->bracket || frame->turns == slot->turns;
 }
 
 static bool make_room(struct lcctx_slot *slot) {

@@ -182,11 +182,23 @@ static const void *tag_in_force(void) {
   return origin.tag;
 }
 
-bool lcctx_managed(lua_State *L, const struct lcctx_slot *slot) {
-  if (tag_in_force() != L) return false;
+static bool is_inside_bracket(lua_State *L, const struct lcctx_slot *slot) {
   if (slot && (slot->inside > 0 || (slot->n > 0 && slot->frames[slot->n - 1].bracket)))
     return true;
   return lua_checkstack(L, 1) && lcctx_state_lists(lcctx_state(L), L);
+}
+
+static bool is_attached(int status) {
+  return status == CCTX_CURRENT_ATTACHED || status == CCTX_CURRENT_ENDED;
+}
+
+/* A scope without a tag is one that C, or Python that it called, attached inside the bracket
+ * before it called L back: newer than what L has. */
+bool lcctx_managed(lua_State *L, const struct lcctx_slot *slot) {
+  const void *tag = tag_in_force();
+  if (tag != L && tag != NULL) return false;
+  if (tag == NULL && !is_attached(cctx_current_status())) return false;
+  return is_inside_bracket(L, slot);
 }
 
 /* A host's call on behalf of a coroutine that has a slot stands on the thread alone, until a
@@ -211,19 +223,12 @@ static struct lcctx_hold hold_of_thread(void) {
   return (struct lcctx_hold){ctx, origin.lifetime == CCTX_HANDED_OVER};
 }
 
-/* Whether C, or Python that it called, attached inside the managed resume that L runs in, and
- * then called L back. That is newer than what L has, and C sees it too. */
-static bool is_covered(const struct lcctx_slot *slot) {
-  return slot->inside > 0 && tag_in_force() == NULL &&
-         cctx_current_status() == CCTX_CURRENT_ATTACHED;
-}
-
 struct lcctx_hold lcctx_hold_of(lua_State *L) {
   bool found = true;
   const struct lcctx_slot *slot = L ? lcctx_slot_find(L, &found) : NULL;
   struct lcctx_hold own = lcctx_slot_hold(slot), now;
   if (!found || is_unknown(slot)) return (struct lcctx_hold){cctx_background(), true};
-  if (own.ctx && !lcctx_managed(L, slot) && !is_covered(slot)) return own;
+  if (own.ctx && !lcctx_managed(L, slot)) return own;
   now = hold_of_thread();
   return is_over(own) && now.ctx == cctx_background() ? own : now;
 }
@@ -233,8 +238,7 @@ cctx *lcctx_current(lua_State *L) {
   const struct lcctx_slot *slot = lcctx_slot_find(L, &found);
   struct lcctx_hold own = lcctx_slot_hold(slot);
   if (!found || is_unknown(slot)) return cctx_background();
-  if (own.ctx == NULL || lcctx_managed(L, slot) || is_covered(slot))
-    return cctx_current();
+  if (own.ctx == NULL || lcctx_managed(L, slot)) return cctx_current();
   return !own.handed_over && cctx_has_ended(own.ctx) ? cctx_background() : own.ctx;
 }
 
