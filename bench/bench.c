@@ -17,10 +17,6 @@ enum { ROUNDS = 5, COUNTED = 64 };
 #define ROUND_NS (8 * CCTX_MILLISECOND)       /* of operations, */
 #define ROUND_WALL_NS (40 * CCTX_MILLISECOND) /* unless setting up takes most of it */
 
-static const struct bench_op *const groups[] = {bench_rulers, bench_derive, bench_ask,
-                                                bench_observe, bench_current};
-enum { GROUPS = sizeof groups / sizeof *groups };
-
 volatile int64_t bench_sink;
 
 void *bench_must(void *pointer) {
@@ -110,15 +106,15 @@ static void count_once(const struct bench_op *op, long x) {
 }
 
 static const struct bench_op *find(const char *name, size_t len) {
-  for (int i = 0; i < GROUPS; i++)
-    for (const struct bench_op *op = groups[i]; op->name; op++)
+  for (int i = 0; bench_groups[i]; i++)
+    for (const struct bench_op *op = bench_groups[i]; op->name; op++)
       if (strlen(op->name) == len && memcmp(op->name, name, len) == 0) return op;
   return NULL;
 }
 
 static void list(void) {
-  for (int i = 0; i < GROUPS; i++)
-    for (const struct bench_op *op = groups[i]; op->name; op++) puts(op->name);
+  for (int i = 0; bench_groups[i]; i++)
+    for (const struct bench_op *op = bench_groups[i]; op->name; op++) puts(op->name);
 }
 
 int main(int argc, char **argv) {

@@ -21,6 +21,14 @@ struct bench_op {
 extern const struct bench_op bench_rulers[], bench_derive[], bench_ask[], bench_observe[],
     bench_current[];
 
+/* Those of hosts, each beside its rival: NAME and rival_NAME. Each group starts its interpreter
+ * when it is first opened, and never ends it. Python stays attached, which the
+ * operations on Lua would pay for: measure them in a process of their own. */
+extern const struct bench_op bench_python[], bench_lua[];
+
+/* The groups that this program measures; ends with NULL. */
+extern const struct bench_op *const bench_groups[];
+
 /* What is written here counts as used: the compiler keeps what computed it. */
 extern volatile int64_t bench_sink;
 

@@ -34,8 +34,17 @@ static void run_attach(long n) {
   }
 }
 
+static void run_request(long n) {
+  while (n-- > 0) {
+    cctx_request request;
+    if (cctx_request_begin(&request, cctx_background(), NULL) != 0) abort();
+    cctx_request_end(&request);
+  }
+}
+
 const struct bench_op bench_current[] = {
     {.name = "current", .open = open_scopes, .run = run_current, .close = close_scopes},
     {.name = "attach", .open = open_scopes, .run = run_attach, .close = close_scopes},
+    {.name = "request", .open = open_scopes, .run = run_request, .close = close_scopes},
     {.name = NULL},
 };

@@ -194,6 +194,50 @@ def draw_all(told, directory):
     return written
 
 
+# ---- Ratios -----------------------------------------------------------------------
+
+ROW = 24  # height of a bar and its words
+BARS = 300  # where the bars begin
+
+
+def draw_ratios(table):
+    """The rows of rivals.py as bars: how many times as long as its rival each takes."""
+    ratios = [row[4] for row in table if not isinstance(row, str)]
+    most = math.ceil(max([2.0, *ratios]))
+    height = TOP + ROW * len(table) + BOTTOM
+    scale = (WIDTH - BARS - 250) / most
+    bottom = height - BOTTOM
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
+        f'width="{WIDTH}" height="{height}" font-family="sans-serif" fill="#18181b">',
+        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
+        text(
+            20,
+            30,
+            "Time of one operation, in times that of its rival",
+            size=17,
+            extra='font-weight="bold"',
+        ),
+    ]
+    for i, row in enumerate(table):
+        y = TOP + ROW * i
+        if isinstance(row, str):
+            parts.append(text(20, y + 16, row, extra='font-weight="bold"'))
+            continue
+        says, _, rival, _, ratio = row
+        parts.append(text(BARS - 8, y + 16, says, "end"))
+        parts.append(
+            f'<rect x="{BARS}" y="{y + 3}" width="{ratio * scale:.1f}" height="{ROW - 6}" '
+            f'fill="{COLOURS[0]}"/>'
+        )
+        parts.append(
+            text(BARS + ratio * scale + 6, y + 16, f"{ratio:.1f} x {rival}", size=12)
+        )
+    parts.append(stroke(BARS + scale, TOP, BARS + scale, bottom, COLOURS[1], 1.5))
+    parts.append(text(BARS + scale, bottom + 18, "the rival", "middle", size=12))
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
 def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)

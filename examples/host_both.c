@@ -22,14 +22,12 @@ static const char lua_code[] = "local cctx = require 'cctx'\n"
 static const char python_code[] = "import cctx\n"
                                   "def handler(): return cctx.metadata('tenant')\n";
 
-/* The context of a request of `tenant`, or NULL. */
-static cctx *begin_request(const char *tenant) {
+/* Begin a request of `tenant`, which ends by itself after 5 s: 0, or a negative code. */
+static int begin_request(cctx_request *request, const char *tenant) {
   struct cctx_metadata_pair pair = {CCTX_REQUEST, "tenant", tenant, strlen(tenant)};
-  cctx *ctx = NULL, *request = NULL;
-  if (cctx_with_metadata(&ctx, cctx_background(), &pair, 1, NULL) == 0)
-    request = cctx_with_timeout(ctx, 5 * CCTX_SECOND);
-  cctx_unref(ctx);
-  return request;
+  struct cctx_request_options options = {
+      .timeout = 5 * CCTX_SECOND, .metadata = &pair, .metadata_n = 1};
+  return cctx_request_begin(request, cctx_background(), &options);
 }
 
 /* ---- Lua ----------------------------------------------------------------------------- */
@@ -95,11 +93,11 @@ static bool with_python(cctx *ctx) {
 }
 
 int main(void) {
-  cctx *request = begin_request("acme");
-  if (request == NULL) return EXIT_FAILURE;
-  bool ok = with_lua(request) && with_python(request);
+  cctx_request request;
+  if (begin_request(&request, "acme") != 0) return EXIT_FAILURE;
+  bool ok = with_lua(request.ctx) && with_python(request.ctx);
+  cctx_request_end(&request); /* stop what still works for it */
   const char *tenant = cctx_metadata(cctx_current(), "tenant", NULL);
   printf("C: %s\n", tenant ? tenant : "none");
-  cctx_finish(request); /* cancel what still works for it, and give it back */
   return ok && cctx_alive() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -153,9 +153,9 @@ static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *co
   request->connection = connection;
   request->resume = resume;
   cctx *ctx = make_context(server, request);
-  if (!ctx) return send_text(connection, request, 500, "out of memory\n");
-  if (!request_begin(request, ctx))
-    return send_text(connection, request, 503, "server is shutting down\n");
+  int status = ctx ? request_begin(request, ctx) : CCTX_ENOMEM;
+  if (status == CCTX_ENOMEM) return send_text(connection, request, 500, "out of memory\n");
+  if (status != 0) return send_text(connection, request, 503, "server is shutting down\n");
   bool is_lua = server->routes[request->route].language == LANGUAGE_LUA;
   MHD_suspend_connection(connection);
   if (!queue_put(is_lua ? &server->lua : &server->python, request)) {

@@ -30,6 +30,7 @@ struct worker {
   struct server *server;
   lua_State *L;
   const struct cctx_lua_api *api;
+  int create;    /* a reference to cctx.create */
   int *handlers; /* references to functions, by route */
   struct job jobs[JOBS_MAX];
   size_t n;
@@ -40,6 +41,10 @@ struct worker {
 static int load_routes(lua_State *L) {
   struct worker *worker = lua_touserdata(L, 1);
   const struct server *server = worker->server;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "cctx");
+  lua_getfield(L, -1, "create");
+  worker->create = luaL_ref(L, LUA_REGISTRYINDEX);
   for (size_t i = 0; i < server->routes_n; i++) {
     const char *file = server->routes[i].file;
     if (server->routes[i].language != LANGUAGE_LUA) continue;
@@ -97,7 +102,7 @@ static bool call_protected(struct worker *worker, struct job *job, lua_CFunction
 static int drop_coroutine(lua_State *L) {
   struct worker *worker = lua_touserdata(L, 1);
   struct job *job = lua_touserdata(L, 2);
-  lua_resetthread(job->co);
+  worker->api->close(job->co, L);
   lua_settop(job->co, 0);
   worker->api->bind(L, job->co, NULL);
   return 0;
@@ -140,15 +145,17 @@ static void end_job(struct worker *worker, struct job *job, lua_CFunction take) 
 
 /* ---- Jobs ---- */
 
-/* (worker, job): a coroutine with the handler and the request on its stack. */
+/* (worker, job): a coroutine with the handler and the request on its stack. It inherits
+ * the request, which is current here: so what it leaves behind ends with it. */
 static int make_coroutine(lua_State *L) {
   struct worker *worker = lua_touserdata(L, 1);
   struct job *job = lua_touserdata(L, 2);
-  job->co = lua_newthread(L);
-  worker->api->bind(L, job->co, job->request->ctx);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, worker->create);
   lua_rawgeti(L, LUA_REGISTRYINDEX, worker->handlers[job->request->route]);
+  lua_call(L, 1, 1);
+  job->co = lua_tothread(L, -1);
   lua_request_push(L, job->request);
-  lua_xmove(L, job->co, 2);
+  lua_xmove(L, job->co, 1);
   job->nargs = 1;
   job->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;

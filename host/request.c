@@ -117,11 +117,23 @@ bool request_add_body(struct request *request, const char *bytes, size_t len) {
 
 /* ---- The work ---- */
 
-bool request_begin(struct request *request, cctx *ctx) {
+/* Begun, and current nowhere: between two calls of its handler, as before the first, a
+ * request's thread works for others. */
+static int mark_begin(cctx_request *mark, cctx *parent) {
+  int status = cctx_request_begin(mark, parent, NULL);
+  cctx_detach(&mark->token);
+  mark->token = (cctx_token){NULL, 0}; /* its end has nothing to detach */
+  return status;
+}
+
+int request_begin(struct request *request, cctx *ctx) {
+  int status = mark_begin(&request->mark, ctx);
+  cctx_unref(ctx);
+  if (status != 0) return status;
   pthread_mutex_lock(&lock);
   bool may = stopping == NULL;
   if (may) {
-    request->ctx = ctx;
+    request->ctx = request->mark.ctx;
     request->begun = true;
     unanswered++;
     request->live_next = live;
@@ -130,18 +142,17 @@ bool request_begin(struct request *request, cctx *ctx) {
     live = request;
   }
   pthread_mutex_unlock(&lock);
-  if (!may) cctx_finish(ctx);
-  return may;
+  if (!may) cctx_request_end(&request->mark);
+  return may ? 0 : CCTX_ECANCELED;
 }
 
 void request_finish(struct request *request) {
-  cctx *ctx = request->ctx;
   pthread_mutex_lock(&lock);
   *request->live_link = request->live_next;
   if (request->live_next) request->live_next->live_link = request->live_link;
   request->ctx = NULL;
   pthread_mutex_unlock(&lock);
-  cctx_finish(ctx);
+  cctx_request_end(&request->mark);
   request->resume(request);
 }
 

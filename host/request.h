@@ -42,7 +42,8 @@ struct request {
   size_t len;
   bool too_large;
   size_t route; /* index of the route that answers it */
-  cctx *ctx;    /* owned, from request_begin to request_finish */
+  cctx *ctx;    /* of `mark`, from request_begin to request_finish */
+  cctx_request mark;
   struct answer answer;
   void (*resume)(struct request *request); /* gives it back to the I/O thread */
   void *connection;                        /* of the I/O thread */
@@ -62,9 +63,10 @@ bool request_set_line(struct request *request, const char *method, const char *p
 bool request_add_header(struct request *request, const char *name, const char *value);
 bool request_add_body(struct request *request, const char *bytes, size_t len);
 
-/* Work may begin under `ctx`, which the request takes. false when the server is shutting
- * down: then no worker may have it. */
-bool request_begin(struct request *request, cctx *ctx);
+/* Work may begin under a context that derives from `ctx`, which is taken. It is current
+ * nowhere yet: a worker restores it for each call. 0; or, and then no worker may have it,
+ * CCTX_ENOMEM, or CCTX_ECANCELED when the server is shutting down. */
+int request_begin(struct request *request, cctx *ctx);
 
 /* ---- The worker's side ---- */
 
@@ -78,7 +80,8 @@ void request_answer_header(struct request *request, const char *name, const char
 /* The answer for work that its context has stopped: 504 for CCTX_EDEADLINE, else 503. */
 void request_answer_stopped(struct request *request, int status);
 
-/* The end of the work: cancel what is left of it, and give the request back. */
+/* The end of the work: cancel what is left of it, which is background for whoever only
+ * inherited it, and give the request back. */
 void request_finish(struct request *request);
 
 /* ---- All of them ---- */

@@ -7,6 +7,7 @@
 #define PY_SSIZE_T_CLEAN
 #include "ticket.h"
 
+#include <cctx/interpreter.h>
 #include <string.h>
 
 #include "log.h"
@@ -88,6 +89,31 @@ static PyObject *take(PyObject *module, PyObject *unused) {
                        (Py_ssize_t)request->route, make_parts(request));
 }
 
+/* ---- Its handler ---- */
+
+/* begin(ticket, function, *arguments): call it under the request, which it inherits. The
+ * tasks that it makes go on with the request, and see its end. */
+static PyObject *begin(PyObject *module, PyObject *args) {
+  struct cctx_origin origin = {.lifetime = CCTX_INHERITED, .file = __FILE__};
+  PyObject *ticket, *function, *rest, *result;
+  cctx_token token;
+  (void)module;
+  if (PyTuple_GET_SIZE(args) < 2)
+    return PyErr_Format(PyExc_TypeError, "begin takes a ticket and a function");
+  ticket = PyTuple_GET_ITEM(args, 0);
+  function = PyTuple_GET_ITEM(args, 1);
+  struct request *request = peek_ticket(ticket);
+  if (!request || !(rest = PyTuple_GetSlice(args, 2, PyTuple_GET_SIZE(args)))) return NULL;
+  if (cctx_attach_as(request->ctx, &origin, &token) != 0) {
+    Py_DECREF(rest);
+    return PyErr_NoMemory();
+  }
+  result = PyObject_Call(function, rest, NULL);
+  cctx_detach(&token);
+  Py_DECREF(rest);
+  return result;
+}
+
 /* ---- What is answered ---- */
 
 static PyObject *answer(PyObject *module, PyObject *args) {
@@ -151,6 +177,7 @@ static PyObject *fd(PyObject *module, PyObject *unused) {
 
 static PyMethodDef methods[] = {
     {"take", take, METH_NOARGS, "The next (ticket, context, route, parts), or None."},
+    {"begin", begin, METH_VARARGS, "begin(ticket, function, *arguments): call it for it."},
     {"answer", answer, METH_VARARGS, "answer(ticket, status, body, headers)"},
     {"stop", stop, METH_VARARGS, "stop(ticket, is_deadline): its context is done."},
     {"fail", fail, METH_VARARGS, "fail(ticket, text): 500, and the text in the log."},

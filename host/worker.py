@@ -3,6 +3,7 @@
 
 import asyncio
 import contextvars
+import functools
 import gc
 import importlib.util
 import inspect
@@ -67,7 +68,8 @@ class Worker:
             ticket, context, index, parts = job
             # A fresh copy: nothing that one request sets is there for the next one.
             root = self.roots[index].copy()
-            root.run(context.run, self._begin, ticket, context, index, Request(*parts))
+            request = Request(*parts)
+            root.run(host.begin, ticket, self._begin, ticket, context, index, request)
         elif host.closed():
             self._close()
 
@@ -82,11 +84,15 @@ class Worker:
             return
         task = self.loop.create_task(_finish(ticket, context, result))
         self.tasks.add(task)
-        task.add_done_callback(self._end_task)
+        task.add_done_callback(functools.partial(self._end_task, result))
 
     # ---- The end ----
 
-    def _end_task(self, task):
+    def _end_task(self, awaitable, task):
+        """Close a handler that was stopped before its first step: nobody will await it."""
+        if inspect.iscoroutine(awaitable):
+            if inspect.getcoroutinestate(awaitable) == inspect.CORO_CREATED:
+                awaitable.close()
         self.tasks.discard(task)
         if self.closed and not self.tasks:
             self.loop.stop()

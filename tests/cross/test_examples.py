@@ -1,34 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The examples do what they say, each in a process of its own."""
 
-import os
 import pathlib
 import re
-import subprocess
 import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TIMEOUT = 30  # seconds for one program
-
-
-@pytest.fixture
-def run(build, unsanitized):
-    def run(*command, **variables):
-        env = {
-            **os.environ,
-            "CCTX_BUILD": str(build),
-            "PYTHON": sys.executable,
-            "PYTHONPATH": f"{build}/python",
-            "LUA_CPATH": f"{build}/lua/?.so;;",
-            **variables,
-        }
-        return subprocess.run(
-            command, env=env, capture_output=True, text=True, timeout=TIMEOUT
-        )
-
-    return run
 
 
 def examples_of(build):

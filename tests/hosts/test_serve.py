@@ -206,6 +206,15 @@ def test_a_context_that_is_kept_is_canceled_with_its_request(serve, language):
     assert second == "acme canceled"
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_handler_leaves_running_is_nobodys_once_its_request_ended(serve, language):
+    server = serve("--workers", "1", *route("left", language))
+    first = server.get(f"/{language}", {"baggage": "tenant=acme"})[1]
+    assert first.replace("None", "nil") == "acme acme nil"
+    second = server.get(f"/{language}", {"baggage": "tenant=globex"})[1]
+    assert second.replace("None", "nil") == "nil nil nil, acme acme canceled"
+
+
 def test_64_requests_at_once_each_see_their_own_context(serve):
     """In one Lua worker and one Python worker, with every request begun before any ends."""
     server = serve("--workers", "1", *route("barrier"))
@@ -321,6 +330,14 @@ def test_a_request_whose_deadline_has_passed_is_not_begun(serve, language):
     server = serve(*route("fail", language))
     assert server.get(f"/{language}?raise", {"grpc-timeout": "0n"})[0] == 504
     assert "boom" not in server.log()
+
+
+def test_a_handler_that_is_late_before_its_first_step_is_closed_without_a_warning(serve):
+    server = serve(*route("late", "py"))
+    for _ in range(3):
+        assert server.get("/py", {"grpc-timeout": "20m"})[0] == 504
+    assert server.stop() == 0
+    assert "Warning" not in server.log()
 
 
 def test_what_a_stopped_coroutine_closes_is_closed_under_its_own_context(serve):
