@@ -101,6 +101,15 @@ def test_no_answer_is_wrong(hunt, share, build):
     assert done.returncode == 0, f"{hunt} hunt, seed {SEED * 1000 + share}"
 
 
+def test_no_answer_is_wrong_in_what_hypothesis_thinks_of(build):
+    if importlib.util.find_spec("hypothesis") is None:
+        pytest.skip("hypothesis is not installed: pip install hypothesis")
+    command = python_hunt(build, "--examples", 40 if sanitized(build) else STEPS // 250)
+    command[1] = HERE / "hunt_property.py"
+    done = execute(command, build, build)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_planted_fault_is_found(fault, build, tmp_path, unsanitized):
     if fault.needs and importlib.util.find_spec(fault.needs) is None:
