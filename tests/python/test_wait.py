@@ -63,6 +63,7 @@ def test_signal_ends_a_wait(script):
         import os, signal, threading
         import cctx
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # may be ignored here
         interrupt = threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT])
         try:
             interrupt.start()
