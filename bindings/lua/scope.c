@@ -191,7 +191,6 @@ lua_KContext lcctx_begin_for(lua_State *L, lua_State *co) {
 }
 
 void lcctx_suspend(struct lcctx_slot *slot) {
-  if (!cctx_strict(CCTX_STRICT_ASK)) return; /* they end with the scope around them */
   for (unsigned i = slot->n; i > slot->fence; i--) {
     struct lcctx_frame *frame = &slot->frames[i - 1];
     if (frame->attached && is_standing(slot, frame)) cctx_detach(&frame->token);

@@ -89,3 +89,27 @@ TEST(a_run_in_a_coroutine_without_context_shows_c_its_context) {
   cctx_unref(two);
   stop();
 }
+
+/* The scope of a run that yields is in Python's variable here, and nobody else would end it. */
+TEST(a_run_that_yields_where_python_is_held_leaves_no_context_behind) {
+  static const char code[] = "local root, alive = cctx.background(), cctx.alive()\n"
+                             "for i = 1, 100 do\n"
+                             "  local next = cctx.wrap(function()\n"
+                             "    root:with_value('a', i):run(coroutine.yield)\n"
+                             "    local _ <close> = root:with_value('b', i):attach()\n"
+                             "    coroutine.yield()\n"
+                             "  end)\n"
+                             "  next() next() next()\n"
+                             "end\n"
+                             "collectgarbage() collectgarbage()\n"
+                             "return cctx.alive() - alive";
+  PyGILState_STATE gil;
+  start();
+  gil = PyGILState_Ensure();
+  CHECK_EQ(luaL_dostring(L, "cctx = require 'cctx'"), LUA_OK);
+  CHECK_EQ(luaL_dostring(L, code), LUA_OK);
+  CHECK_EQ(lua_tointeger(L, -1), 0);
+  PyGILState_Release(gil);
+  lua_settop(L, 0);
+  stop();
+}

@@ -192,8 +192,8 @@ static void *cancel_soon(void *arg) {
 
 TEST(a_wait_ends_when_another_thread_cancels) {
   static const char *const codes[] = {"return ctx:wait()", "return ctx:run(cctx.wait)",
-                                      "ctx:on_done(function() error('told', 0) end)\n"
-                                      "return select(2, pcall(cctx.wait, 60))"};
+                                      ("ctx:on_done(function() error('told', 0) end)\n"
+                                       "return select(2, pcall(cctx.wait, 60))")};
   static const char *const expected[] = {"canceled", "canceled", "told"};
   for (int i = 0; i < 3; i++) {
     lua_State *L = open_state();

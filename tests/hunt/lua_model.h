@@ -174,7 +174,8 @@ static void end_run(struct stack *stack, struct coroutine *co) {
   co->own = run->outer;
   co->has = run->outer_has;
   if (!since || !co->resumed || find(stack, co->scope) < 0) return;
-  stands = find(stack, co->scope) < in_force(stack); /* not inside what another thread left */
+  stands =
+      find(stack, co->scope) < in_force(stack); /* not inside what another thread left */
   if (leave(stack, co->scope, false) && stands)
     co->scope = push(stack, co->has ? co->own : co->resumer, co->L);
 }
