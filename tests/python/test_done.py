@@ -440,3 +440,14 @@ def test_registration_at_the_interpreters_exit_is_harmless(script):
         """
     )
     assert said == "end\n"
+
+
+def test_registration_inside_a_registration_does_not_block(root):
+    """A signal handler or a finalizer may come at any time."""
+    from cctx import _observe
+
+    async def register():
+        with _observe._lock:
+            return root.with_cancel().on_done(print).off()
+
+    assert asyncio.run(register())

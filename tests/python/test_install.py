@@ -4,6 +4,9 @@
 import asyncio
 import concurrent.futures
 import functools
+import logging.handlers
+import multiprocessing.pool
+import queue
 import threading
 
 import cctx
@@ -214,3 +217,22 @@ def test_context_says_how_it_gets_to_another_process(root):
 
     with pytest.raises(TypeError, match="cannot be pickled.*inject.*extract"):
         pickle.dumps(root)
+
+
+def test_service_threads_of_the_standard_library_inherit_nothing():
+    """Whoever needs the first of them starts them, and they serve everybody."""
+    with cctx.install(), under(1):
+        pool = multiprocessing.pool.ThreadPool(1)
+    assert pool.apply(ask) is None
+    pool.terminate()
+    pool.join()
+    records = queue.SimpleQueue()
+    handler = logging.Handler()
+    seen = []
+    handler.emit = lambda record: seen.append(ask())
+    listener = logging.handlers.QueueListener(records, handler)
+    with cctx.install(), under(1):
+        listener.start()
+    records.put(logging.makeLogRecord({}))
+    listener.stop()
+    assert seen == [None]

@@ -9,6 +9,7 @@ through.
 import concurrent.futures
 import contextvars
 import functools
+import os
 import threading
 
 from cctx import _cctx
@@ -20,11 +21,35 @@ _installed = 0
 _patches: dict = {}  # (owner, name) -> the function that was put there
 
 
+# Threads that these start serve everybody, not whoever happened to need the first of them.
+_SERVICES = ("concurrent.futures", "multiprocessing", "logging")
+
+
+def _is_service(thread):
+    target = getattr(thread, "_target", None)
+    for owner in (type(thread), target):
+        module = getattr(owner, "__module__", None) or ""
+        if any(module == name or module.startswith(name + ".") for name in _SERVICES):
+            return True
+    return False
+
+
+def _renew_lock():
+    """In the child of a fork: a thread that is not there may have held it."""
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 def _inherit_at_start(inner):
     @functools.wraps(inner)
     def start(self):
         if not _installed:
             return inner(self)
+        if _is_service(self):
+            return contextvars.Context().run(inner, self)
         return start_under(self, _cctx._run_inherited, functools.partial(inner, self))
 
     return start

@@ -19,7 +19,7 @@ from cctx import _cctx
 
 # asyncio loop -> weak reference to its _Caller
 _callers: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler or finalizer may come here in the midst
 
 
 class _Caller:
@@ -67,7 +67,7 @@ class _Caller:
 def _forget_all():
     """In the child of a fork: the descriptors are the parent's."""
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _callers.clear()
 
 
@@ -90,11 +90,11 @@ def _caller_of(loop):
         if loop.is_closed():
             raise RuntimeError("this asyncio loop is closed: nothing can be called by it")
         caller = _Caller(loop)
+        _callers[loop] = weakref.ref(caller)
         if loop is _running():
             contextvars.Context().run(caller.watch)
         else:
             contextvars.Context().run(loop.call_soon_threadsafe, caller.watch)
-        _callers[loop] = weakref.ref(caller)
         return caller
 
 

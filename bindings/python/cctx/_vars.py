@@ -7,6 +7,7 @@ handed over.
 """
 
 import contextvars
+import os
 import threading
 
 from cctx import _cctx
@@ -15,6 +16,15 @@ _ABSENT = object()
 _PLAIN = (bool, int, float, str)
 _bindings: tuple = ()
 _lock = threading.Lock()
+
+
+def _renew_lock():
+    """In the child of a fork: a thread that is not there may have held it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 class Binding:
