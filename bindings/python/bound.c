@@ -66,6 +66,7 @@ static PyObject *mirror_one(struct home *home, PyObject *binding, const cctx *to
   return entry;
 }
 
+/* NULL as `from`: whatever was set before, it begins with what `to` says. */
 PyObject *cctx__py_mirror(struct home *home, const cctx *from, const cctx *to) {
   PyObject *bound = home->bound, *mirror = PyList_New(0);
   Py_INCREF(bound);
@@ -73,8 +74,9 @@ PyObject *cctx__py_mirror(struct home *home, const cctx *from, const cctx *to) {
     PyObject *binding = PyTuple_GET_ITEM(bound, i), *entry;
     const cctx_key *key = key_of(binding);
     cctx_variant a, b;
-    bool had = cctx_value(from, key, &a) == CCTX_OK;
-    if (had == (cctx_value(to, key, &b) == CCTX_OK) && (!had || is_same(&a, &b))) continue;
+    bool had = from && cctx_value(from, key, &a) == CCTX_OK;
+    if (from && had == (cctx_value(to, key, &b) == CCTX_OK) && (!had || is_same(&a, &b)))
+      continue;
     entry = mirror_one(home, binding, to);
     if (entry) PyList_Append(mirror, entry);
     Py_XDECREF(entry);
@@ -103,6 +105,12 @@ void cctx__py_unmirror(PyObject **slot) {
   Py_XDECREF(mirror);
 }
 
+static bool has_value(const cctx *ctx, PyObject *binding) {
+  cctx_variant value;
+  return cctx_value(ctx, key_of(binding), &value) == CCTX_OK;
+}
+
+/* The default is what a scope sets where the context says nothing: then nothing is set. */
 PyObject *cctx__py_bound_value(struct home *home, const cctx *ctx, const char *name) {
   PyObject *bound = home->bound, *value = NULL;
   if (bound == NULL || !cctx__py_is_from_variable(home, ctx)) return NULL;
@@ -111,7 +119,8 @@ PyObject *cctx__py_bound_value(struct home *home, const cctx *ctx, const char *n
     PyObject *binding = PyTuple_GET_ITEM(bound, i);
     const char *bound_name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(binding, 0));
     if (bound_name == NULL || strcmp(bound_name, name) != 0) continue;
-    if (!get(PyTuple_GET_ITEM(binding, 1), PyTuple_GET_ITEM(binding, 2), &value))
+    if (!get(PyTuple_GET_ITEM(binding, 1), PyTuple_GET_ITEM(binding, 2), &value) ||
+        (value == PyTuple_GET_ITEM(binding, 2) && !has_value(ctx, binding)))
       Py_CLEAR(value);
     break;
   }

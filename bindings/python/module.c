@@ -54,8 +54,10 @@ static PyObject *module_strict(PyObject *module, PyObject *mode) {
 static PyObject *module_alive(PyObject *module, PyObject *unused) {
   struct home *home = cctx__py_home_here();
   (void)module, (void)unused;
-  if (home) cctx__py_drain(home);
-  return home ? PyLong_FromSize_t(cctx_alive()) : NULL;
+  if (home == NULL) return NULL;
+  cctx__py_tidy(home);
+  cctx__py_drain(home);
+  return PyLong_FromSize_t(cctx_alive());
 }
 
 static PyObject *module_stale_detaches(PyObject *module, PyObject *unused) {

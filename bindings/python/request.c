@@ -121,7 +121,7 @@ static void request_dealloc(PyObject *object) {
   PyTypeObject *type = Py_TYPE(object);
   PyObject_GC_UnTrack(object);
   /* Nobody can end it any more, and what works for it must not go on for ever. */
-  if (self->begun) cctx__py_request_end(&self->request, NULL, 0);
+  if (self->begun) cctx__py_request_drop(&self->request);
   request_clear(object);
   Py_CLEAR(self->parent);
   type->tp_free(object);

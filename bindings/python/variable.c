@@ -86,6 +86,12 @@ static _Thread_local PyThreadState *known;
 /* The scope that attach made last on this thread. */
 static _Thread_local PyObject *made;
 
+/* A request begins, or a call is carried here: every bound variable is set, and put back. */
+static _Thread_local bool begins_anew;
+
+/* What is left now is not to be written: a finalizer may run inside a write. */
+static _Thread_local bool is_finalizing;
+
 /* Read what the answer is borrowed from before anything else runs. */
 cctx *cctx__py_current(void) {
   cctx *ctx;
@@ -127,7 +133,9 @@ int cctx__py_attach(cctx *ctx, enum cctx_lifetime lifetime, cctx_token *token,
   if (cctx_strict(CCTX_STRICT_ASK)) cctx__py_place(&origin.file, &origin.line);
   known = PyThreadState_Get();
   made = NULL;
+  begins_anew = lifetime != CCTX_LIFETIME_AUTO;
   status = cctx_attach_as(ctx, &origin, token);
+  begins_anew = false;
   if (scope) *scope = status == CCTX_OK ? made : NULL;
   known = NULL;
   return status;
@@ -147,7 +155,9 @@ int cctx__py_request_begin(cctx_request *request, cctx *parent,
                            int line) {
   int status;
   known = PyThreadState_Get();
+  begins_anew = true;
   status = cctx_request_begin_at(request, parent, options, file, line);
+  begins_anew = false;
   known = NULL;
   return status;
 }
@@ -156,6 +166,12 @@ void cctx__py_request_end(cctx_request *request, const char *file, int line) {
   known = PyThreadState_Get();
   cctx_request_end_at(request, file, line);
   known = NULL;
+}
+
+void cctx__py_request_drop(cctx_request *request) {
+  is_finalizing = true;
+  cctx__py_request_end(request, NULL, 0);
+  is_finalizing = false;
 }
 
 /* Up to 3.11 "the attached state" is one for the process. With a second interpreter "released"
@@ -286,8 +302,17 @@ static void look(struct cctx_sight *out) {
 
 /* ---- Attach and leave --------------------------------------------------------- */
 
+/* Up to 3.11 the collector may run wherever memory is taken, and with it what sets variables, such
+ * as a scope in a generator that nobody holds: in the midst of a set, which would then put back
+ * what that has just left, or read what it has freed. */
 static int set_variable(const struct home *home, PyObject *value) {
+#if PY_VERSION_HEX >= 0x030A0000 && PY_VERSION_HEX < 0x030C0000
+  int collects = PyGC_Disable();
+#endif
   PyObject *token = PyContextVar_Set(home->variable, value);
+#if PY_VERSION_HEX >= 0x030A0000 && PY_VERSION_HEX < 0x030C0000
+  if (collects) PyGC_Enable();
+#endif
   Py_XDECREF(token);
   return token ? 0 : -1;
 }
@@ -335,7 +360,8 @@ static void repair(const struct home *home) {
 /* What a mirror holds leads to a Context, which has the scope. */
 static void mirror(struct home *home, scope_object *scope) {
   const scope_object *outer = (const scope_object *)scope->outer;
-  scope->mirror = cctx__py_mirror(home, outer ? outer->ctx : cctx_background(), scope->ctx);
+  const cctx *from = outer ? outer->ctx : cctx_background();
+  scope->mirror = cctx__py_mirror(home, begins_anew ? NULL : from, scope->ctx);
   if (scope->mirror && !PyObject_GC_IsTracked((PyObject *)scope)) PyObject_GC_Track(scope);
 }
 
@@ -354,11 +380,24 @@ static void drop_failed(const struct home *home, scope_object *scope) {
   Py_DECREF(scope);
 }
 
+static bool has_ended(PyObject *scope) {
+  return scope && atomic_load(&((scope_object *)scope)->ended);
+}
+
+/* What it replaced was left, by a finalizer, since that was looked up. */
+static void skip_ended(scope_object *scope) {
+  scope_object *outer = (scope_object *)scope->outer;
+  while (outer && atomic_load(&outer->ended)) outer = (scope_object *)outer->outer;
+  Py_XINCREF(outer);
+  Py_SETREF(scope->outer, (PyObject *)outer);
+}
+
 static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
                   void **variable) {
   struct home *home = cctx__py_home(PyInterpreterState_Get());
   PyObject *type, *error, *traceback, *outer;
   scope_object *scope;
+  bool had_ended;
   int status = CCTX_ENOMEM;
   known = NULL; /* from here on Python code may run */
   if (home == NULL) return CCTX_ENOMEM;
@@ -369,11 +408,13 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
     outer = (PyObject *)in_force(home); /* what was left elsewhere is kept no longer */
     Py_XINCREF(outer);
     scope->outer = outer;
+    had_ended = has_ended(outer);
     track_if_needed(scope);
     scope->stamp = stamp;
     scope->tag = tag;
     scope->handed_over = handed_over;
     if (set_variable(home, (PyObject *)scope) == 0) {
+      if (has_ended(outer) && !had_ended) skip_ended(scope);
       scope->inside = PyThreadState_Get()->context;
       *variable = made = (PyObject *)scope;
       status = CCTX_OK;
@@ -399,9 +440,16 @@ static bool is_reachable(const struct home *home, const scope_object *scope) {
 static void restore(const struct home *home, scope_object *scope) {
   scope_object *at = innermost(home), *outer = (scope_object *)scope->outer;
   for (; at != scope; at = (scope_object *)at->outer) atomic_store(&at->ended, true);
-  while (outer && atomic_load(&outer->left)) outer = (scope_object *)outer->outer;
   cctx__py_unmirror(&scope->mirror);
-  if (set_variable(home, outer ? (PyObject *)outer : Py_None) == 0) return;
+  for (;;) { /* a finalizer may have left what is put back */
+    bool had_ended, ok;
+    outer = not_left(outer);
+    had_ended = has_ended((PyObject *)outer);
+    ok = set_variable(home, outer ? (PyObject *)outer : Py_None) == 0;
+    if (!ok) break;
+    if (had_ended || !has_ended((PyObject *)outer)) return;
+    outer = (scope_object *)outer->outer;
+  }
   PyErr_Clear();
   if (!is_reachable(home, scope)) return; /* it failed after it was done */
   for (at = innermost(home); at != (scope_object *)scope->outer;
@@ -432,13 +480,21 @@ static int leave(void *variable) {
   known = NULL; /* from here on Python code may run */
   if (atomic_exchange(&scope->ended, true))
     status = CCTX_ESTALE;
-  else if (home != NULL && home == scope->home)
+  else if (home != NULL && home == scope->home && !is_finalizing)
     leave_here(home, scope);
   else /* not ours to touch without its interpreter's lock */
     atomic_store(&scope->left, true);
   forget(scope);
   if (home) cctx__py_drain(home);
   return status;
+}
+
+void cctx__py_tidy(struct home *home) {
+  scope_object *scope = innermost(home);
+  if (scope == NULL || !atomic_load(&scope->left)) return;
+  if (home->bound) repair(home);
+  scope = not_left(scope);
+  if (set_variable(home, scope ? (PyObject *)scope : Py_None) < 0) PyErr_Clear();
 }
 
 const struct cctx_interpreter cctx__py_interpreter = {look, attach, leave, forget};

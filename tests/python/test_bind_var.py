@@ -282,3 +282,23 @@ def test_plain_pool_worker_sees_neither(var):
             "nobody",
             None,
         )
+
+
+def test_what_a_job_of_one_request_sets_no_job_of_the_next_reads(var):
+    one = cctx.background().with_value("k", 1)
+    other = cctx.background().with_value("k", 2)
+    with cctx.Executor(1) as pool:
+        with cctx.use(one):
+            pool.submit(var.set, "secret").result()
+        with cctx.use(other):
+            seen = pool.submit(lambda: (var.get(), cctx.value("tenant"))).result()
+    assert seen == ("nobody", None)
+
+
+def test_what_is_set_in_a_request_is_gone_after_it(var):
+    with cctx.request():
+        var.set("secret")
+        assert cctx.value("tenant") == "secret"
+    assert var.get() == "nobody"
+    with cctx.request():
+        assert cctx.value("tenant") is None

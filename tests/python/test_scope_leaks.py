@@ -91,11 +91,14 @@ async def main():
             exec("async def operate(times):\\n    for _ in range(times):\\n" + body, globals())
             await operate(50)
             await turns()
-            before = measure()
-            await operate(500)
-            await turns()
-            left = [now - was for was, now in zip(before, measure())]
-            if left[0] > 1 or left[1] > 300 or left[2]:
+            for _ in range(4):  # what leaks does so each time
+                before = measure()
+                await operate(500)
+                await turns()
+                left = [now - was for was, now in zip(before, measure())]
+                if left[0] <= 1 and left[1] < 200 and not left[2]:
+                    break
+            else:
                 print(name, left)
 
 asyncio.run(main())

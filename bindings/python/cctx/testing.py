@@ -19,8 +19,8 @@ class strict:
     """A block in which misuse that cctx otherwise puts up with is an AssertionError.
 
     It lists, with both places: scopes that are not left in the order in which they were
-    entered, a context of a request that has ended as parent or entered, and a scope that a
-    generator leaves in force at a yield. An exception of the block goes first. The library's
+    entered, a context of a request that has ended as parent, and a scope that a generator
+    leaves in force at a yield. An exception of the block goes first. The library's
     log comes here meanwhile, from every thread."""
 
     def __init__(self) -> None:
