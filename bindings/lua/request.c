@@ -96,9 +96,11 @@ static void begin(lua_State *L) {
 }
 
 static int finish(lua_State *L, int status, lua_KContext id) {
+  struct lcctx_place place;
   int ended = lcctx_end(L, id);
   lcctx_locals_restore(L, LOCALS);
-  cctx_request_end((cctx_request *)lua_touserdata(L, REQUEST));
+  lcctx_find_place(L, &place);
+  cctx_request_end_at(lua_touserdata(L, REQUEST), place.file, place.line);
   if (ended == CCTX_ENOMEM) return lcctx_no_memory(L);
   if (status != LUA_OK && status != LUA_YIELD) return lua_error(L);
   return lua_gettop(L) - TOP;

@@ -83,6 +83,7 @@ void cctx__py_detach(cctx_token *token);
 int cctx__py_request_begin(cctx_request *request, cctx *parent,
                            const struct cctx_request_options *options, const char *file,
                            int line);
+bool cctx__py_is_attached(void); /* whether Python runs on this thread; false if in doubt */
 void cctx__py_tidy(struct home *home); /* what was left is kept by the variable no longer */
 void cctx__py_request_drop(cctx_request *request); /* in a finalizer */
 void cctx__py_request_end(cctx_request *request, const char *file, int line);

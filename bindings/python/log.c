@@ -2,10 +2,12 @@
 /* The log: keeping what the core says until Python fetches it.
  *
  * The core speaks on any thread, with or without the interpreter's lock, which is never taken
- * here. So the lines wait in plain memory, newest first.
+ * here. So the lines wait in plain memory, newest first. It never speaks while it is asked for
+ * the current context, so where the thread is attached a frame may be looked at.
  */
 #include "home.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +18,23 @@ struct line {
 
 static _Atomic(struct line *) lines;
 
+/* Where the core knows an address alone, the script that runs here says its place. */
+static int describe(char *out, size_t size, const char *message) {
+  const char *address = strstr(message, ", made by code at ");
+  const char *file = NULL;
+  int line = 0;
+  if (address && cctx__py_is_attached()) cctx__py_place(&file, &line);
+  if (file == NULL) return snprintf(out, size, "%s", message);
+  return snprintf(out, size, "%.*s, made at %s:%d", (int)(address - message), message, file,
+                  line);
+}
+
 static void keep(void *arg, const char *message) {
-  size_t size = strlen(message) + 1;
-  struct line *line = malloc(sizeof *line + size), *head = atomic_load(&lines);
+  enum { SIZE = 1024 };
+  struct line *line = malloc(sizeof *line + SIZE), *head = atomic_load(&lines);
   (void)arg;
   if (line == NULL) return;
-  memcpy(line->text, message, size);
+  describe(line->text, SIZE, message);
   do line->next = head;
   while (!atomic_compare_exchange_weak(&lines, &head, line));
 }

@@ -89,12 +89,12 @@ static PyObject *request_enter(PyObject *object, PyObject *unused) {
 }
 
 /* Never raises, whatever task or thread it is called from. */
-static PyObject *request_exit(PyObject *object, PyObject *unused) {
+static PyObject *request_exit(PyObject *object, PyObject *const *unused, Py_ssize_t n) {
   request_object *self = (request_object *)object;
   struct home *home = cctx__py_home(PyInterpreterState_Get());
   const char *file;
   int line;
-  (void)unused;
+  (void)unused, (void)n;
   if (self->begun) {
     self->begun = false;
     cctx__py_place(&file, &line);
@@ -130,7 +130,7 @@ static void request_dealloc(PyObject *object) {
 
 static PyMethodDef request_methods[] = {
     {"__enter__", request_enter, METH_NOARGS, NULL},
-    {"__exit__", request_exit, METH_VARARGS, NULL},
+    {"__exit__", CCTX__PY_METHOD(request_exit), METH_FASTCALL, NULL},
     {"__aenter__", cctx__py_scope_aenter, METH_NOARGS, NULL},
     {"__aexit__", cctx__py_scope_aexit, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -206,6 +206,11 @@ static PyThreadState *attached_state(PyThreadState **detached) {
 #endif
 }
 
+bool cctx__py_is_attached(void) {
+  PyThreadState *released;
+  return attached_state(&released) != NULL;
+}
+
 /* Ids of thread states are unique in their interpreter only; `home` is that one's, or NULL. */
 static struct cctx_place place_of(PyThreadState *state, const struct home *home) {
   uint64_t interpreter =
