@@ -243,6 +243,9 @@ bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx); /* var
 void cctx__py_let_go(cctx_py_released *released);
 void cctx__py_take_back(cctx_py_released *released);
 
+/* write.c: 0, or -1 with an exception. */
+int cctx__py_write(const struct home *home, PyObject *value);
+
 /* call.c */
 extern const struct cctx_py_api cctx__py_api;
 

@@ -307,21 +307,6 @@ static void look(struct cctx_sight *out) {
 
 /* ---- Attach and leave --------------------------------------------------------- */
 
-/* Up to 3.11 the collector may run wherever memory is taken, and with it what sets variables, such
- * as a scope in a generator that nobody holds: in the midst of a set, which would then put back
- * what that has just left, or read what it has freed. */
-static int set_variable(const struct home *home, PyObject *value) {
-#if PY_VERSION_HEX >= 0x030A0000 && PY_VERSION_HEX < 0x030C0000
-  int collects = PyGC_Disable();
-#endif
-  PyObject *token = PyContextVar_Set(home->variable, value);
-#if PY_VERSION_HEX >= 0x030A0000 && PY_VERSION_HEX < 0x030C0000
-  if (collects) PyGC_Enable();
-#endif
-  Py_XDECREF(token);
-  return token ? 0 : -1;
-}
-
 static void unpack_scope(struct parcel *parcel) {
   Py_DECREF((char *)parcel - offsetof(scope_object, parcel));
 }
@@ -381,7 +366,7 @@ bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx) {
 static void drop_failed(const struct home *home, scope_object *scope) {
   atomic_store(&scope->left, true);
   PyErr_Clear();
-  if (innermost(home) == scope) set_variable(home, scope->outer ? scope->outer : Py_None);
+  if (innermost(home) == scope) cctx__py_write(home, scope->outer ? scope->outer : Py_None);
   Py_DECREF(scope);
 }
 
@@ -418,7 +403,7 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
     scope->stamp = stamp;
     scope->tag = tag;
     scope->handed_over = handed_over;
-    if (set_variable(home, (PyObject *)scope) == 0) {
+    if (cctx__py_write(home, (PyObject *)scope) == 0) {
       if (has_ended(outer) && !had_ended) skip_ended(scope);
       scope->inside = PyThreadState_Get()->context;
       *variable = made = (PyObject *)scope;
@@ -450,7 +435,7 @@ static void restore(const struct home *home, scope_object *scope) {
     bool had_ended, ok;
     outer = not_left(outer);
     had_ended = has_ended((PyObject *)outer);
-    ok = set_variable(home, outer ? (PyObject *)outer : Py_None) == 0;
+    ok = cctx__py_write(home, outer ? (PyObject *)outer : Py_None) == 0;
     if (!ok) break;
     if (had_ended || !has_ended((PyObject *)outer)) return;
     outer = (scope_object *)outer->outer;
@@ -499,7 +484,7 @@ void cctx__py_tidy(struct home *home) {
   if (scope == NULL || !atomic_load(&scope->left)) return;
   if (home->bound) repair(home);
   scope = not_left(scope);
-  if (set_variable(home, scope ? (PyObject *)scope : Py_None) < 0) PyErr_Clear();
+  if (cctx__py_write(home, scope ? (PyObject *)scope : Py_None) < 0) PyErr_Clear();
 }
 
 const struct cctx_interpreter cctx__py_interpreter = {look, attach, leave, forget};

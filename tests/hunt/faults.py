@@ -150,7 +150,7 @@ FAULTS = [
   else
 """,
         """
-  if (set_variable(home, scope->outer ? scope->outer : Py_None) < 0)
+  if (cctx__py_write(home, scope->outer ? scope->outer : Py_None) < 0)
 """,
     ),
     Fault(
