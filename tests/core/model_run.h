@@ -284,6 +284,7 @@ static inline void observe(void) {
 static inline void withdraw(void) {
   int n = choose(OBSERVERS);
   int prevented = m_withdraw(&run.model.observers[n]);
+  m_link(&run.model); /* what is observed again is linked anew, behind its siblings */
   AGREES((choose(2) ? cctx_off_done : cctx_off_done_wait)(&run.tokens[n]) == prevented);
 }
 
@@ -313,6 +314,7 @@ static inline void renew_loop(void) {
     if (o->loop == loop) m_withdraw(o);
   cctx_loop_free(run.loops[loop]);
   make_loop(loop);
+  m_link(&run.model);
 }
 
 static inline void set_clock(void) {
