@@ -279,11 +279,11 @@ UNSTOPPABLE = {
 def test_what_cannot_be_stopped_is_killed_a_second_later(cctx, name):
     language, text = UNSTOPPABLE[name]
     file = f"script.{language}"
-    done = cctx("run", "--timeout", "100ms", file, files={file: text})
+    done = cctx("run", "--timeout", "600ms", file, files={file: text})
     assert done.returncode == 124
     assert done.stderr.count("\n") == 1
     assert "killed" in done.stderr
-    assert done.seconds >= 1.1
+    assert done.seconds >= 1.6
 
 
 CATCHING = {
@@ -306,7 +306,7 @@ sys.exit(3)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_script_that_catches_the_deadline_still_ends_with_124(cctx, language):
     name = f"script.{language}"
-    done = cctx("run", "--timeout", "150ms", name, files={name: CATCHING[language]})
+    done = cctx("run", "--timeout", "500ms", name, files={name: CATCHING[language]})
     assert (done.returncode, done.stderr) == (124, "")
     assert done.stdout == "false\tdeadline_exceeded\n"
 
@@ -320,7 +320,7 @@ def test_closers_run_when_the_deadline_stops_it(cctx, language):
         "py": "try:\n    while True:\n        x = 1\nfinally:\n    print('closed')",
     }
     name = f"script.{language}"
-    done = cctx("run", "--timeout", "150ms", name, files={name: text[language]})
+    done = cctx("run", "--timeout", "500ms", name, files={name: text[language]})
     assert (done.returncode, done.stdout) == (124, "closed\n")
 
 
