@@ -252,6 +252,25 @@ TEST(a_release_hook_works_for_nobody_also_without_memory) {
   cctx_unref(parent);
 }
 
+static bool begin_and_end(void) {
+  struct cctx_metadata_pair pair = {CCTX_REQUEST, "tenant", "acme", 4};
+  struct cctx_request_options options = {.timeout = 5, .metadata = &pair, .metadata_n = 1};
+  cctx_request request;
+  int status = cctx_request_begin(&request, parent, &options);
+  CHECK_EQ(status, check_memory.hit ? CCTX_ENOMEM : CCTX_OK);
+  CHECK((cctx_current() == cctx_background()) == (status != CCTX_OK));
+  CHECK_EQ(cctx_request_end(&request), status == CCTX_OK ? CCTX_OK : CCTX_ESTALE);
+  CHECK(cctx_current() == cctx_background());
+  check_parent();
+  return status == CCTX_OK;
+}
+
+TEST(beginning_a_request_fails_whole_or_not_at_all) {
+  make_parent();
+  FAIL_EACH_ALLOCATION(begin_and_end());
+  cctx_unref(parent);
+}
+
 TEST(an_attach_without_memory_changes_nothing) {
   enum { MANY = 4096 };
   static cctx_token tokens[MANY];
