@@ -58,7 +58,7 @@ static PyObject *mirror_one(struct home *home, PyObject *binding, const cctx *to
     Py_INCREF(after);
   if (after == NULL) return NULL;
   get(variable, absent, &before);
-  token = PyContextVar_Set(variable, after);
+  token = cctx__py_set(variable, after);
   entry = token ? PyTuple_Pack(3, variable, token, before) : NULL;
   Py_XDECREF(token);
   Py_DECREF(before);
@@ -90,9 +90,9 @@ PyObject *cctx__py_mirror(struct home *home, const cctx *from, const cctx *to) {
 static void put_back(PyObject *entry) {
   PyObject *variable = PyTuple_GET_ITEM(entry, 0), *token = PyTuple_GET_ITEM(entry, 1);
   PyObject *set;
-  if (PyContextVar_Reset(variable, token) == 0) return;
+  if (cctx__py_reset(variable, token) == 0) return;
   PyErr_Clear();
-  set = PyContextVar_Set(variable, PyTuple_GET_ITEM(entry, 2));
+  set = cctx__py_set(variable, PyTuple_GET_ITEM(entry, 2));
   if (set == NULL) PyErr_Clear();
   Py_XDECREF(set);
 }

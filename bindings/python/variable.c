@@ -169,9 +169,10 @@ void cctx__py_request_end(cctx_request *request, const char *file, int line) {
 }
 
 void cctx__py_request_drop(cctx_request *request) {
+  bool before = is_finalizing; /* one may be dropped by another's end */
   is_finalizing = true;
   cctx__py_request_end(request, NULL, 0);
-  is_finalizing = false;
+  is_finalizing = before;
 }
 
 /* Up to 3.11 "the attached state" is one for the process. With a second interpreter "released"
@@ -348,10 +349,10 @@ static void repair(const struct home *home) {
 }
 
 /* What a mirror holds leads to a Context, which has the scope. */
-static void mirror(struct home *home, scope_object *scope) {
+static void mirror(struct home *home, scope_object *scope, bool anew) {
   const scope_object *outer = (const scope_object *)scope->outer;
   const cctx *from = outer ? outer->ctx : cctx_background();
-  scope->mirror = cctx__py_mirror(home, begins_anew ? NULL : from, scope->ctx);
+  scope->mirror = cctx__py_mirror(home, anew ? NULL : from, scope->ctx);
   if (scope->mirror && !PyObject_GC_IsTracked((PyObject *)scope)) PyObject_GC_Track(scope);
 }
 
@@ -387,9 +388,10 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
   struct home *home = cctx__py_home(PyInterpreterState_Get());
   PyObject *type, *error, *traceback, *outer;
   scope_object *scope;
-  bool had_ended;
+  bool had_ended, anew = begins_anew;
   int status = CCTX_ENOMEM;
-  known = NULL; /* from here on Python code may run */
+  known = NULL; /* from here on Python code may run, and attach for itself */
+  begins_anew = false;
   if (home == NULL) return CCTX_ENOMEM;
   PyErr_Fetch(&type, &error, &traceback);
   scope = new_scope(home, ctx);
@@ -406,9 +408,10 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
     if (cctx__py_write(home, (PyObject *)scope) == 0) {
       if (has_ended(outer) && !had_ended) skip_ended(scope);
       scope->inside = PyThreadState_Get()->context;
-      *variable = made = (PyObject *)scope;
+      *variable = scope;
       status = CCTX_OK;
-      if (home->bound) mirror(home, scope);
+      if (home->bound) mirror(home, scope, anew);
+      made = (PyObject *)scope; /* last: a finalizer may have attached meanwhile */
     } else {
       drop_failed(home, scope);
     }
