@@ -28,15 +28,14 @@ static bool is_same(const cctx_variant *a, const cctx_variant *b) {
 }
 
 /* Whether the running Context has a value of its own for `variable`; it is in `*value`, a
- * new reference, else the default is. */
-static bool get(PyObject *variable, PyObject *absent, PyObject **value) {
-  PyObject *here = PyContext_CopyCurrent();
-  bool is_set = here && PySequence_Contains(here, variable) == 1;
-  Py_XDECREF(here);
-  if (is_set && PyContextVar_Get(variable, NULL, value) == 0 && *value) return true;
+ * new reference, else the default is. Scopes' type stands for "none": nobody else has it. */
+static bool get(const struct home *home, PyObject *variable, PyObject *absent,
+                PyObject **value) {
+  PyObject *none = (PyObject *)home->scope_type;
+  if (PyContextVar_Get(variable, none, value) == 0 && *value != none) return true;
   PyErr_Clear();
   Py_INCREF(absent);
-  *value = absent;
+  Py_XSETREF(*value, absent);
   return false;
 }
 
@@ -50,14 +49,14 @@ static const cctx_key *key_of(PyObject *binding) {
 static PyObject *mirror_one(struct home *home, PyObject *binding, const cctx *to) {
   PyObject *variable = PyTuple_GET_ITEM(binding, 1), *absent = PyTuple_GET_ITEM(binding, 2);
   const cctx_key *key = key_of(binding);
-  PyObject *before, *after = absent, *token, *entry;
+  PyObject *before = NULL, *after = absent, *token, *entry;
   cctx_variant value;
   if (cctx_value(to, key, &value) == CCTX_OK)
     after = cctx__py_from_value(home, &value);
   else
     Py_INCREF(after);
   if (after == NULL) return NULL;
-  get(variable, absent, &before);
+  get(home, variable, absent, &before);
   token = cctx__py_set(variable, after);
   entry = token ? PyTuple_Pack(3, variable, token, before) : NULL;
   Py_XDECREF(token);
@@ -119,7 +118,7 @@ PyObject *cctx__py_bound_value(struct home *home, const cctx *ctx, const char *n
     PyObject *binding = PyTuple_GET_ITEM(bound, i);
     const char *bound_name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(binding, 0));
     if (bound_name == NULL || strcmp(bound_name, name) != 0) continue;
-    if (!get(PyTuple_GET_ITEM(binding, 1), PyTuple_GET_ITEM(binding, 2), &value) ||
+    if (!get(home, PyTuple_GET_ITEM(binding, 1), PyTuple_GET_ITEM(binding, 2), &value) ||
         (value == PyTuple_GET_ITEM(binding, 2) && !has_value(ctx, binding)))
       Py_CLEAR(value);
     break;

@@ -26,7 +26,7 @@ static PyObject *call_in_fresh_context(cctx *ctx, PyObject *root, PyObject *call
 static int need_context(void) {
   PyObject *copy;
   if (PyThreadState_Get()->context != NULL) return 0;
-  copy = PyContext_CopyCurrent();
+  copy = cctx__py_copy_current();
   Py_XDECREF(copy);
   return copy ? 0 : -1;
 }

@@ -243,9 +243,10 @@ bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx); /* var
 void cctx__py_let_go(cctx_py_released *released);
 void cctx__py_take_back(cctx_py_released *released);
 
-/* write.c: as PyContextVar_Set and _Reset; 0, or -1 with an exception. */
+/* write.c: as PyContextVar_Set, _Reset, and PyContext_CopyCurrent; 0, or -1 with an exception. */
 PyObject *cctx__py_set(PyObject *variable, PyObject *value);
 int cctx__py_reset(PyObject *variable, PyObject *token);
+PyObject *cctx__py_copy_current(void);
 int cctx__py_write(const struct home *home, PyObject *value);
 
 /* call.c */

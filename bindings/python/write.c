@@ -3,7 +3,8 @@
  *
  * Up to 3.11 the collector may run wherever memory is taken, and with it what sets variables, such
  * as a scope in a generator that nobody holds: in the midst of a set, which would then put back
- * what that has just left, or read what it has freed. So it does not run meanwhile. */
+ * what that has just left, or read what it has freed; a copy would read what that has freed. So it
+ * does not run meanwhile. */
 #include "home.h"
 
 #if PY_VERSION_HEX >= 0x030A0000 && PY_VERSION_HEX < 0x030C0000
@@ -28,6 +29,13 @@ int cctx__py_reset(PyObject *variable, PyObject *token) {
   int status = PyContextVar_Reset(variable, token);
   collect_again(collected);
   return status;
+}
+
+PyObject *cctx__py_copy_current(void) {
+  int collected = stop_collecting();
+  PyObject *copy = PyContext_CopyCurrent();
+  collect_again(collected);
+  return copy;
 }
 
 int cctx__py_write(const struct home *home, PyObject *value) {
