@@ -97,12 +97,12 @@ class BuildWithCore(build_ext):
 
     def bring_core(self, ext, package):
         objects = self.compiler.compile(
-            files("core/*.c"),
+            files("core/*.c") + files("core/carrier/*.c"),
             output_dir=self.build_temp,
-            include_dirs=["core/include"],
+            include_dirs=["core/include", "core"],
             debug=self.debug,
             extra_preargs=FLAGS,
-            depends=files("core/*.h") + files("core/include/**/*.h"),
+            depends=files("core/**/*.h"),
         )
         self.compiler.link_shared_object(
             objects,

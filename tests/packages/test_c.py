@@ -160,7 +160,7 @@ def test_fetched_source_leaves_the_outer_project_as_it_was(fetched):
 def test_subdirectory_builds_the_library_and_nothing_else(tmp_path, run):
     configure(run, "directory", tmp_path, f"-DCCTX={ROOT}", "-DFEW=ON")
     plan = run("ninja", "-C", tmp_path, "-t", "commands")
-    core = {path.name for path in (ROOT / "core").glob("*.c")}
+    core = {path.name for path in (ROOT / "core").rglob("*.c")}
     assert set(re.findall(r" -c \S*/(\w+\.c)\b", plan)) == core | {"program.c"}
     assert not re.search(r"-o \S+\.a\b|libcctx\w*\.a", plan)
 
