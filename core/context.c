@@ -66,8 +66,9 @@ void cctx__node_free(cctx *ctx) {
 }
 
 /* Whoever derives from it holds it, so it was handed over, and may live on: but to what end? */
-static void report_late_child(const cctx *parent, const void *caller) {
+void cctx__parent_check(const void *caller, const cctx *parent) {
   const struct mark *mark = parent->mark;
+  if (!cctx__is_strict() || !cctx_has_ended(parent)) return;
   while (!atomic_load(&mark->ended)) mark = mark->outer;
   cctx__misuse("a context of the request that ended at %s:%d is the parent of a new one, "
                "made by code at %p",
@@ -76,8 +77,7 @@ static void report_late_child(const cctx *parent, const void *caller) {
 
 cctx *cctx__node_new_for(const void *caller, cctx *parent, size_t room) {
   cctx *ctx;
-  if (cctx__is_strict() && parent && cctx_has_ended(parent))
-    report_late_child(parent, caller);
+  if (parent) cctx__parent_check(caller, parent);
   if (room > SIZE_MAX / 2) return NULL;
   ctx = cctx__alloc(CCTX__ALIGN(sizeof *ctx) + room);
   if (ctx == NULL) return NULL;

@@ -50,6 +50,9 @@ bool cctx__give_back(cctx *ctx);
 /* Free the memory of a node that nobody holds, and that has given back what it held. */
 void cctx__node_free(cctx *ctx);
 
+/* Report, in strict mode, that `parent` gets a child after its request has ended. */
+void cctx__parent_check(const void *caller, const cctx *parent);
+
 /* Room of a part of a node, so that the next one is aligned. */
 #define CCTX__ALIGN(size) (((size) + 15) & ~(size_t)15)
 

@@ -7,6 +7,8 @@
  */
 #include <assert.h>
 
+#include <cctx/interpreter.h>
+
 #include "lock.h"
 #include "stop.h"
 
@@ -51,12 +53,19 @@ static void join_other(cctx *ctx, struct join *join, cctx *other) {
   cctx__watch_link(watch);
 }
 
+/* One report is enough, and the first parent's is made with the node. */
+static void check_others(const void *caller, cctx *const *parents, size_t n) {
+  for (size_t i = 1; i < n && !cctx_has_ended(parents[i - 1]); i++)
+    cctx__parent_check(caller, parents[i]);
+}
+
 cctx *cctx_merge(cctx *const *parents, size_t n) {
   struct culprit owner;
   struct merged *merged;
   size_t others = n - 1;
   cctx *ctx;
   assert(n > 0 && "cctx_merge: no parent");
+  check_others(__builtin_return_address(0), parents, n);
   ctx = cctx__node_new(parents[0],
                        sizeof *merged + others * (sizeof(struct join) + sizeof(cctx *)));
   if (ctx == NULL) return NULL;

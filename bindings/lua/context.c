@@ -63,6 +63,12 @@ cctx *lcctx_check(lua_State *L, int arg) {
   return *box;
 }
 
+cctx *lcctx_parent(lua_State *L, int arg) {
+  cctx *ctx = lcctx_check(L, arg);
+  if (cctx_strict(CCTX_STRICT_ASK) && cctx_has_ended(ctx)) lcctx_note_place(L);
+  return ctx;
+}
+
 cctx *lcctx_subject(lua_State *L, int self) {
   return self ? lcctx_check(L, self) : lcctx_current(L);
 }

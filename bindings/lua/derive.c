@@ -9,7 +9,7 @@ static int with_cancel(lua_State *L) {
   cctx **box;
   lcctx_check(L, 1);
   box = lcctx_new(L);
-  return lcctx_give(L, box, cctx_with_cancel(lcctx_check(L, 1)));
+  return lcctx_give(L, box, cctx_with_cancel(lcctx_parent(L, 1)));
 }
 
 static int derive_until(lua_State *L, int64_t deadline) {
@@ -19,7 +19,7 @@ static int derive_until(lua_State *L, int64_t deadline) {
   lcctx_find_place(L, &place);
   return lcctx_give(
       L, box,
-      cctx_with_deadline_at(lcctx_check(L, 1), deadline, message, place.file, place.line));
+      cctx_with_deadline_at(lcctx_parent(L, 1), deadline, message, place.file, place.line));
 }
 
 /* ctx:with_deadline(seconds of cctx.now() [, message]) */
@@ -41,7 +41,7 @@ static int with_grace(lua_State *L) {
   lcctx_check(L, 1);
   grace = lcctx_check_seconds(L, 2);
   box = lcctx_new(L);
-  return lcctx_give(L, box, cctx_with_grace(lcctx_check(L, 1), grace));
+  return lcctx_give(L, box, cctx_with_grace(lcctx_parent(L, 1), grace));
 }
 
 /* ctx:merge(other, ...) */
@@ -50,8 +50,9 @@ static int merge(lua_State *L) {
   cctx *parents[MAX], **box;
   int n = lua_gettop(L);
   luaL_argcheck(L, n <= MAX, MAX, "more contexts than merge takes at once");
-  for (int i = 0; i < n; i++) parents[i] = lcctx_check(L, i + 1);
+  for (int i = 0; i < n; i++) lcctx_check(L, i + 1);
   box = lcctx_new(L);
+  for (int i = 0; i < n; i++) parents[i] = lcctx_parent(L, i + 1);
   return lcctx_give(L, box, cctx_merge(parents, (size_t)n));
 }
 

@@ -29,6 +29,10 @@ cctx *lcctx_to(lua_State *L, int index);
 /** The context at argument `arg`; raises if there is none, or a closed one. */
 cctx *lcctx_check(lua_State *L, int arg);
 
+/** The same, and a context is derived from it before anything else is done: if strict mode has to
+ *  say something of that, it says where the script does so. */
+cctx *lcctx_parent(lua_State *L, int arg);
+
 /** Whom a reader is about: `self` 1: the context at argument 1; 0: the current one. A
  *  reader's own arguments begin at `self` + 1. */
 cctx *lcctx_subject(lua_State *L, int self);
@@ -260,6 +264,9 @@ struct lcctx_place {
   lua_Debug debug;
 };
 void lcctx_find_place(lua_State *L, struct lcctx_place *out);
+
+/** For the next report of a late child, on this thread: where the script is. */
+void lcctx_note_place(lua_State *L);
 
 void lcctx_cause_init(lua_State *L);
 

@@ -108,7 +108,7 @@ static int with_pair(lua_State *L) {
   read_pair(L, 2, 3, &pair);
   pair.scope = read_scope(L, 4, pair.name, CCTX_REQUEST);
   box = lcctx_new(L);
-  return check_status(L, cctx_with_metadata(box, lcctx_check(L, 1), &pair, 1, NULL),
+  return check_status(L, cctx_with_metadata(box, lcctx_parent(L, 1), &pair, 1, NULL),
                       pair.name);
 }
 
@@ -162,7 +162,7 @@ static int with_table(lua_State *L) {
   lua_pushliteral(L, "value");
   lua_pushliteral(L, "scope");
   n = fill_pairs(L, pairs, n, list);
-  status = cctx_with_metadata(box, lcctx_check(L, 1), pairs, n, &bad);
+  status = cctx_with_metadata(box, lcctx_parent(L, 1), pairs, n, &bad);
   lua_pushvalue(L, BOX);
   return check_status(L, status, bad < n ? pairs[bad].name : "");
 }

@@ -3,6 +3,7 @@
 #include "lcctx.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* cctx.testing.clock_set(seconds), or nil to let time pass again */
@@ -33,9 +34,36 @@ static struct {
   char text[LINES_MAX];
 } said = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static void note_line(void *unused, const char *line) {
-  size_t len = strlen(line);
+/* Where the script derives from what is over: the core knows the address of this binding. */
+static _Thread_local struct {
+  char file[128];
+  int line; /* 0: it does not */
+} late;
+
+void lcctx_note_place(lua_State *L) {
+  struct lcctx_place place;
+  lcctx_find_place(L, &place);
+  snprintf(late.file, sizeof late.file, "%s", place.file);
+  late.line = place.line;
+}
+
+static void describe(char *out, size_t size, const char *line) {
+  const char *address = strstr(line, ", made by code at ");
+  if (address && late.line) {
+    snprintf(out, size, "%.*s, made at %s:%d", (int)(address - line), line, late.file,
+             late.line);
+    late.line = 0;
+  } else {
+    snprintf(out, size, "%s", line);
+  }
+}
+
+static void note_line(void *unused, const char *message) {
+  char line[1024];
+  size_t len;
   (void)unused;
+  describe(line, sizeof line, message);
+  len = strlen(line);
   pthread_mutex_lock(&said.mutex);
   said.count++;
   if (said.on && said.len + len + 2 < LINES_MAX) {

@@ -106,7 +106,7 @@ static int with_value(lua_State *L) {
   check_value(L, 3, name, &stored);
   box = lcctx_new(L);
   key = intern(L, name);
-  return lcctx_give(L, box, cctx_with_value(lcctx_check(L, 1), key, stored));
+  return lcctx_give(L, box, cctx_with_value(lcctx_parent(L, 1), key, stored));
 }
 
 /* Fill in the entries of the table at 2: all are checked before the first name is added.
@@ -135,7 +135,7 @@ static int with_values(lua_State *L) {
   entries = lua_newuserdatauv(L, (n + 1) * sizeof *entries, 0);
   box = lcctx_new(L);
   n = fill_entries(L, entries, n);
-  return lcctx_give(L, box, cctx_with_values(lcctx_check(L, 1), entries, n));
+  return lcctx_give(L, box, cctx_with_values(lcctx_parent(L, 1), entries, n));
 }
 
 const luaL_Reg lcctx_value_methods[] = {

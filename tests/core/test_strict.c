@@ -91,6 +91,30 @@ TEST(deriving_from_a_request_that_has_ended_is_reported_with_its_end) {
   cctx_unref(kept);
 }
 
+TEST(merging_with_a_request_that_has_ended_is_reported_once) {
+  cctx_request request;
+  cctx *kept, *merged;
+  int end_line;
+  turn_on();
+  CHECK_EQ(cctx_request_begin(&request, cctx_background(), NULL), 0);
+  kept = cctx_ref(request.ctx);
+  end_line = __LINE__ + 1;
+  cctx_request_end(&request);
+  for (int place = 0; place < 3; place++) {
+    cctx *parents[] = {cctx_background(), cctx_background(), cctx_background()};
+    parents[place] = kept;
+    merged = cctx_merge(parents, 3);
+    CHECK_EQ(count, place + 1);
+    CHECK(says(end_line));
+    cctx_unref(merged);
+  }
+  merged = cctx_merge((cctx *[]){kept, kept, kept}, 3);
+  CHECK_EQ(count, 4);
+  turn_off();
+  cctx_unref(merged);
+  cctx_unref(kept);
+}
+
 TEST(what_is_right_is_not_reported) {
   cctx_token outer, inner;
   cctx_request request;

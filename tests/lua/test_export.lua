@@ -87,6 +87,28 @@ test("strict raises what was misused, with both places", function()
   assert(not ok and err:find("the request that ended", 1, true), err)
 end)
 
+test("strict names the line at which something derives from an ended request", function()
+  local late
+  cctx.request(function() late = cctx.current() end)
+  local derive = {
+    function() return late:with_cancel() end,
+    function() return late:with_timeout(1) end,
+    function() return late:with_grace(1) end,
+    function() return late:merge(background) end,
+    function() return background:merge(background, late) end,
+    function() return late:with_value("lua.x", 1) end,
+    function() return late:with_values({ ["lua.x"] = 1 }) end,
+    function() return late:with_metadata("a", "b") end,
+    function() return late:with_metadata({ a = "b" }) end,
+  }
+  for _, f in ipairs(derive) do
+    local line = debug.getinfo(f, "S").linedefined
+    local ok, err = pcall(cctx.testing.strict, f)
+    local place = "made at .*test_export%.lua:" .. line
+    assert(not ok and err:find("^1 misuses:\n") and err:find(place), err)
+  end
+end)
+
 test("strict has nothing to say of what is used rightly", function()
   cctx.testing.strict(function()
     local late
