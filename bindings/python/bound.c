@@ -57,7 +57,7 @@ static PyObject *mirror_one(struct home *home, PyObject *binding, const cctx *to
     Py_INCREF(after);
   if (after == NULL) return NULL;
   get(home, variable, absent, &before);
-  token = cctx__py_set(variable, after);
+  token = cctx__py_set(home, variable, after);
   entry = token ? PyTuple_Pack(3, variable, token, before) : NULL;
   Py_XDECREF(token);
   Py_DECREF(before);
@@ -86,21 +86,21 @@ PyObject *cctx__py_mirror(struct home *home, const cctx *from, const cctx *to) {
   return mirror;
 }
 
-static void put_back(PyObject *entry) {
+static void put_back(const struct home *home, PyObject *entry) {
   PyObject *variable = PyTuple_GET_ITEM(entry, 0), *token = PyTuple_GET_ITEM(entry, 1);
   PyObject *set;
-  if (cctx__py_reset(variable, token) == 0) return;
+  if (cctx__py_reset(home, variable, token) == 0) return;
   PyErr_Clear();
-  set = cctx__py_set(variable, PyTuple_GET_ITEM(entry, 2));
+  set = cctx__py_set(home, variable, PyTuple_GET_ITEM(entry, 2));
   if (set == NULL) PyErr_Clear();
   Py_XDECREF(set);
 }
 
-void cctx__py_unmirror(PyObject **slot) {
+void cctx__py_unmirror(const struct home *home, PyObject **slot) {
   PyObject *mirror = *slot;
   *slot = NULL;
   for (Py_ssize_t i = mirror ? PyList_GET_SIZE(mirror) : 0; i > 0; i--)
-    put_back(PyList_GET_ITEM(mirror, i - 1));
+    put_back(home, PyList_GET_ITEM(mirror, i - 1));
   Py_XDECREF(mirror);
 }
 

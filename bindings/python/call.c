@@ -23,20 +23,20 @@ static PyObject *call_in_fresh_context(cctx *ctx, PyObject *root, PyObject *call
 
 /* A thread that has no Context yet gets one now, not by the call: what C pushed before the call
  * stands in that after it. */
-static int need_context(void) {
+static int need_context(const struct home *home) {
   PyObject *copy;
   if (PyThreadState_Get()->context != NULL) return 0;
-  copy = cctx__py_copy_current();
+  copy = cctx__py_copy_current(home);
   Py_XDECREF(copy);
   return copy ? 0 : -1;
 }
 
-static PyObject *call_between_marks(cctx *ctx, PyObject *root, PyObject *callable,
-                                    PyObject *args, PyObject *kwargs) {
+static PyObject *call_between_marks(const struct home *home, cctx *ctx, PyObject *root,
+                                    PyObject *callable, PyObject *args, PyObject *kwargs) {
   bool is_host = PyEval_GetGlobals() == NULL;
   PyObject *result;
   cctx_token mark;
-  if (!is_host && need_context() < 0) return NULL;
+  if (!is_host && need_context(home) < 0) return NULL;
   if (cctx_boundary_enter(&mark) != CCTX_OK) return PyErr_NoMemory();
   result = is_host ? call_in_fresh_context(ctx, root, callable, args, kwargs)
                    : cctx__py_call_under(ctx, CCTX_LIFETIME_AUTO, callable, args, kwargs);
@@ -54,7 +54,7 @@ static PyObject *call(cctx *ctx, PyObject *root, PyObject *callable, PyObject *a
     return NULL;
   }
   if (args == NULL && (args = none = PyTuple_New(0)) == NULL) return NULL;
-  result = call_between_marks(ctx, root, callable, args, kwargs);
+  result = call_between_marks(home, ctx, root, callable, args, kwargs);
   Py_XDECREF(none);
   cctx__py_drain(home);
   return result;

@@ -40,7 +40,9 @@ static int fill(struct home *home, PyObject *module) {
   home->scope_type = add_type(module, &cctx__py_scope_spec);
   home->use_type = add_type(module, &cctx__py_use_spec);
   home->variable = PyContextVar_New("cctx.current", NULL);
-  if (!home->context_type || !home->scope_type || !home->use_type || !home->variable)
+  home->gc = PyImport_ImportModule("gc");
+  if (!home->context_type || !home->scope_type || !home->use_type || !home->variable ||
+      !home->gc)
     return -1;
   cctx__py_collect_prove();
   cctx__py_peek_prove(home);
@@ -102,6 +104,7 @@ int cctx__py_home_traverse(struct home *home, visitproc visit, void *arg) {
   Py_VISIT(home->deadline_exceeded);
   Py_VISIT(home->variable);
   Py_VISIT(home->background);
+  Py_VISIT(home->gc);
   Py_VISIT(home->bound);
   Py_VISIT(home->notice);
   return 0;
@@ -119,6 +122,7 @@ void cctx__py_home_clear(struct home *home) {
   Py_CLEAR(home->deadline_exceeded);
   Py_CLEAR(home->variable);
   Py_CLEAR(home->background);
+  Py_CLEAR(home->gc);
   Py_CLEAR(home->bound);
   Py_CLEAR(home->notice);
 }

@@ -46,6 +46,7 @@ struct home {
   size_t buckets, contexts_n;
   PyObject *notice;       /* of strict mode: a callable, or NULL; see cctx/_strict.py */
   PyObject *bound;        /* the bindings of ContextVars, a tuple, or NULL; see bound.c */
+  PyObject *gc;           /* the module; see write.c */
   PyObject *background;   /* the Context of the background, at hand at any time */
   uint32_t variable_hash; /* for the peek */
 };
@@ -234,7 +235,8 @@ PyObject *cctx__py_set_notice(PyObject *module, PyObject *notice);
 /* bound.c: ContextVars that mirror values. */
 PyObject *cctx__py_mirror(struct home *home, const cctx *from,
                           const cctx *to); /* or NULL */
-void cctx__py_unmirror(PyObject **mirror); /* puts back, and empties the slot */
+void cctx__py_unmirror(const struct home *home,
+                       PyObject **mirror); /* puts back, and empties the slot */
 PyObject *cctx__py_bound_value(struct home *home, const cctx *ctx, const char *name);
 PyObject *cctx__py_set_bound(PyObject *module, PyObject *bound);
 bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx); /* variable.c */
@@ -244,9 +246,9 @@ void cctx__py_let_go(cctx_py_released *released);
 void cctx__py_take_back(cctx_py_released *released);
 
 /* write.c: as PyContextVar_Set, _Reset, and PyContext_CopyCurrent; 0, or -1 with an exception. */
-PyObject *cctx__py_set(PyObject *variable, PyObject *value);
-int cctx__py_reset(PyObject *variable, PyObject *token);
-PyObject *cctx__py_copy_current(void);
+PyObject *cctx__py_set(const struct home *home, PyObject *variable, PyObject *value);
+int cctx__py_reset(const struct home *home, PyObject *variable, PyObject *token);
+PyObject *cctx__py_copy_current(const struct home *home);
 int cctx__py_write(const struct home *home, PyObject *value);
 
 /* call.c */

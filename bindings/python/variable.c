@@ -345,7 +345,7 @@ static void track_if_needed(scope_object *scope) {
 static void repair(const struct home *home) {
   scope_object *at = innermost(home);
   for (; at && atomic_load(&at->left); at = (scope_object *)at->outer)
-    if (at->inside == PyThreadState_Get()->context) cctx__py_unmirror(&at->mirror);
+    if (at->inside == PyThreadState_Get()->context) cctx__py_unmirror(home, &at->mirror);
 }
 
 /* What a mirror holds leads to a Context, which has the scope. */
@@ -433,7 +433,7 @@ static bool is_reachable(const struct home *home, const scope_object *scope) {
 static void restore(const struct home *home, scope_object *scope) {
   scope_object *at = innermost(home), *outer = (scope_object *)scope->outer;
   for (; at != scope; at = (scope_object *)at->outer) atomic_store(&at->ended, true);
-  cctx__py_unmirror(&scope->mirror);
+  cctx__py_unmirror(home, &scope->mirror);
   for (;;) { /* a finalizer may have left what is put back */
     bool had_ended, ok;
     outer = not_left(outer);

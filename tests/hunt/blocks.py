@@ -166,6 +166,36 @@ def collect(world, flow, depth, a, b):
     gc.collect(1 if a < 20 else 0)
 
 
+def suspended(context, holder):
+    with cctx.use(context):
+        yield holder
+
+
+def abandon(context):
+    """Leave a generator to the collector, with a block for `context` in force."""
+    holder = []
+    holder.append(suspended(context, holder))
+    next(holder[0])
+
+
+def use_while_collecting(world, flow, depth, a, b):
+    """Up to 3.11 the collector comes by in the midst of whatever takes memory."""
+    node, abandoned = world.node(a), world.node(a + 1)
+    world.log(flow, f"with use({node.number}), as a generator's use({abandoned.number}) ends")
+    before = gc.get_threshold()
+    gc.disable()
+    abandon(abandoned.context)
+    gc.set_threshold(1 + b % 12, 10_000, 10_000)
+    gc.enable()
+    with cctx.use(node.context):
+        gc.disable()
+    gc.set_threshold(*before)
+    gc.enable()
+    gc.collect(0)
+    for passed in abandoned, node:
+        world.leave(flow, flow.context.attach(passed, flow.lifetime(passed)))
+
+
 # ---- Threads ----
 
 

@@ -13,6 +13,9 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
+COLLECTS_ANYWHERE = "a Python that collects wherever it takes memory: 3.10, 3.11"
+
+
 class Fault:
     def __init__(self, name, sentence, hunt, file, old, new, needs=None):
         self.name = name
@@ -21,7 +24,7 @@ class Fault:
         self.file = file
         self.old = old.strip("\n")
         self.new = new.strip("\n")
-        self.needs = needs  # a package without which its hunt cannot
+        self.needs = needs  # without which its hunt cannot: a package, or a Python
 
     def edit(self, text):
         times = text.count(self.old)
@@ -201,6 +204,15 @@ FAULTS = [
   while (PyThreadState_Next(state)) state = PyThreadState_Next(state);
   out->known = home == NULL || cctx__py_peek(home, state->context, &found);
 """,
+    ),
+    Fault(
+        "collects_in_a_write",
+        "A finalizer that leaves its scope in the midst of a write has it put back.",
+        "python",
+        "bindings/python/write.c",
+        "return (void)home, PyGC_Disable();",
+        "return (void)home, 0;",
+        needs=COLLECTS_ANYWHERE,
     ),
     # ---- Lua: the slot, and the brackets around a resume ----
     Fault(
