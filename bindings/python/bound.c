@@ -6,7 +6,7 @@
  * as new as the context, and a reader of the current context in Python asks it first.
  *
  * home->bound is a tuple of (name, variable, default), replaced as a whole. A mirror is what
- * one scope has to put back: a list of (variable, token, what to set if that does not work).
+ * one scope has to put back: a list of [variable, token or None, what to set without it].
  */
 #include "home.h"
 
@@ -45,53 +45,21 @@ static const cctx_key *key_of(PyObject *binding) {
   return name ? cctx_key_find(name) : NULL;
 }
 
-/* Set `variable` to what `to` has; a new reference to what puts it back, or NULL. */
-static PyObject *mirror_one(struct home *home, PyObject *binding, const cctx *to) {
-  PyObject *variable = PyTuple_GET_ITEM(binding, 1), *absent = PyTuple_GET_ITEM(binding, 2);
-  const cctx_key *key = key_of(binding);
-  PyObject *before = NULL, *after = absent, *token, *entry;
-  cctx_variant value;
-  if (cctx_value(to, key, &value) == CCTX_OK)
-    after = cctx__py_from_value(home, &value);
-  else
-    Py_INCREF(after);
-  if (after == NULL) return NULL;
-  get(home, variable, absent, &before);
-  token = cctx__py_set(home, variable, after);
-  entry = token ? PyTuple_Pack(3, variable, token, before) : NULL;
-  Py_XDECREF(token);
-  Py_DECREF(before);
-  Py_DECREF(after);
-  return entry;
-}
-
-/* NULL as `from`: whatever was set before, it begins with what `to` says. */
-PyObject *cctx__py_mirror(struct home *home, const cctx *from, const cctx *to) {
-  PyObject *bound = home->bound, *mirror = PyList_New(0);
-  Py_INCREF(bound);
-  for (Py_ssize_t i = 0; mirror && i < PyTuple_GET_SIZE(bound); i++) {
-    PyObject *binding = PyTuple_GET_ITEM(bound, i), *entry;
-    const cctx_key *key = key_of(binding);
-    cctx_variant a, b;
-    bool had = from && cctx_value(from, key, &a) == CCTX_OK;
-    if (from && had == (cctx_value(to, key, &b) == CCTX_OK) && (!had || is_same(&a, &b)))
-      continue;
-    entry = mirror_one(home, binding, to);
-    if (entry) PyList_Append(mirror, entry);
-    Py_XDECREF(entry);
-  }
-  Py_DECREF(bound);
-  PyErr_Clear(); /* for lack of memory it mirrors less */
-  if (mirror && PyList_GET_SIZE(mirror) == 0) Py_CLEAR(mirror);
-  return mirror;
+/* Set the variable of `entry`, a list (variable, token, what it had), to `value`. The token is
+ * missing if that failed, be it after the variable was set. */
+static bool set_variable(const struct home *home, PyObject *entry, PyObject *value) {
+  PyObject *token = cctx__py_set(home, PyList_GET_ITEM(entry, 0), value);
+  if (token == NULL) return false;
+  PyList_SetItem(entry, 1, token);
+  return true;
 }
 
 static void put_back(const struct home *home, PyObject *entry) {
-  PyObject *variable = PyTuple_GET_ITEM(entry, 0), *token = PyTuple_GET_ITEM(entry, 1);
+  PyObject *variable = PyList_GET_ITEM(entry, 0), *token = PyList_GET_ITEM(entry, 1);
   PyObject *set;
-  if (cctx__py_reset(home, variable, token) == 0) return;
+  if (token != Py_None && cctx__py_reset(home, variable, token) == 0) return;
   PyErr_Clear();
-  set = cctx__py_set(home, variable, PyTuple_GET_ITEM(entry, 2));
+  set = cctx__py_set(home, variable, PyList_GET_ITEM(entry, 2));
   if (set == NULL) PyErr_Clear();
   Py_XDECREF(set);
 }
@@ -102,6 +70,56 @@ void cctx__py_unmirror(const struct home *home, PyObject **slot) {
   for (Py_ssize_t i = mirror ? PyList_GET_SIZE(mirror) : 0; i > 0; i--)
     put_back(home, PyList_GET_ITEM(mirror, i - 1));
   Py_XDECREF(mirror);
+}
+
+/* Set the variable of `binding` to what `to` has. First of all `mirror` says what it had. */
+static bool mirror_one(struct home *home, PyObject *binding, const cctx *to,
+                       PyObject *mirror) {
+  PyObject *variable = PyTuple_GET_ITEM(binding, 1), *absent = PyTuple_GET_ITEM(binding, 2);
+  PyObject *before = NULL, *after = absent, *entry;
+  cctx_variant value;
+  bool ok;
+  if (cctx_value(to, key_of(binding), &value) == CCTX_OK)
+    after = cctx__py_from_value(home, &value);
+  else
+    Py_INCREF(after);
+  get(home, variable, absent, &before);
+  entry = after ? Py_BuildValue("[OOO]", variable, Py_None, before) : NULL;
+  ok = entry && PyList_Append(mirror, entry) == 0 && set_variable(home, entry, after);
+  Py_XDECREF(entry);
+  Py_DECREF(before);
+  Py_XDECREF(after);
+  return ok;
+}
+
+static bool mirror_all(struct home *home, const cctx *from, const cctx *to,
+                       PyObject *mirror) {
+  PyObject *bound = home->bound;
+  bool ok = true;
+  Py_INCREF(bound);
+  for (Py_ssize_t i = 0; ok && i < PyTuple_GET_SIZE(bound); i++) {
+    PyObject *binding = PyTuple_GET_ITEM(bound, i);
+    const cctx_key *key = key_of(binding);
+    cctx_variant a, b;
+    bool had = from && cctx_value(from, key, &a) == CCTX_OK;
+    if (from && had == (cctx_value(to, key, &b) == CCTX_OK) && (!had || is_same(&a, &b)))
+      continue;
+    ok = mirror_one(home, binding, to, mirror);
+  }
+  Py_DECREF(bound);
+  return ok;
+}
+
+bool cctx__py_mirror(struct home *home, const cctx *from, const cctx *to,
+                     PyObject **mirror) {
+  *mirror = PyList_New(0);
+  if (*mirror && mirror_all(home, from, to, *mirror)) {
+    if (PyList_GET_SIZE(*mirror) == 0) Py_CLEAR(*mirror);
+    return true;
+  }
+  PyErr_Clear();
+  cctx__py_unmirror(home, mirror);
+  return false;
 }
 
 static bool has_value(const cctx *ctx, PyObject *binding) {

@@ -169,7 +169,7 @@ PyObject *cctx__py_with_values(PyObject *self, PyObject *mapping);
 PyObject *cctx__py_with_metadata(PyObject *self, PyObject *args, PyObject *kwargs);
 
 /* use.c */
-extern PyType_Spec cctx__py_use_spec;
+extern PyType_Spec cctx__py_use_spec, cctx__py_block_spec;
 PyObject *cctx__py_call_under(cctx *ctx, enum cctx_lifetime lifetime, PyObject *callable,
                               PyObject *args, PyObject *kwargs);
 PyObject *cctx__py_run_handed_over(PyObject *module, PyObject *args);
@@ -233,8 +233,8 @@ void cctx__py_notice(struct home *home, const char *event, PyObject *scope);
 PyObject *cctx__py_set_notice(PyObject *module, PyObject *notice);
 
 /* bound.c: ContextVars that mirror values. */
-PyObject *cctx__py_mirror(struct home *home, const cctx *from,
-                          const cctx *to); /* or NULL */
+bool cctx__py_mirror(struct home *home, const cctx *from, const cctx *to,
+                     PyObject **mirror); /* NULL as `from`: all begins anew; or no memory */
 void cctx__py_unmirror(const struct home *home,
                        PyObject **mirror); /* puts back, and empties the slot */
 PyObject *cctx__py_bound_value(struct home *home, const cctx *ctx, const char *name);

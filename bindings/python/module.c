@@ -168,7 +168,7 @@ static int add_capsule(PyObject *module) {
 
 static int add_types(PyObject *module) {
   PyType_Spec *specs[] = {&cctx__py_loop_spec, &cctx__py_observer_spec,
-                          &cctx__py_request_spec};
+                          &cctx__py_request_spec, &cctx__py_block_spec};
   for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
     PyObject *type = PyType_FromModuleAndSpec(module, specs[i], NULL);
     int status = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Use: making a context current for a block of Python, or for one call. */
+/* Use: making a context current for a block of Python, or for one call.
+ *
+ * A block knows its context, cctx.use, or derives it where it is entered: what _scopes.py makes of
+ * the type Block. Leaving takes no memory: a block that could not be left would go on. */
 #include "home.h"
 
+#include <string.h>
 #include <structmember.h>
 
 typedef struct {
-  PyObject_HEAD PyObject *context; /* the cctx.Context */
+  PyObject_HEAD PyObject *context; /* the cctx.Context; NULL: it will be derived */
   cctx *ctx;                       /* borrowed from it */
+  PyObject *reason; /* of a Block: what to cancel the context with, a str; or None */
   enum cctx_lifetime lifetime;
   PyObject *guard; /* of async with; see cctx/_guard.py */
   cctx_token token;
@@ -80,6 +85,7 @@ static int use_traverse(PyObject *self, visitproc visit, void *arg) {
   Py_VISIT(Py_TYPE(self));
   Py_VISIT(((use_object *)self)->context);
   Py_VISIT(((use_object *)self)->guard);
+  Py_VISIT(((use_object *)self)->reason);
   if (((use_object *)self)->entered) Py_VISIT(((use_object *)self)->scope);
   return 0;
 }
@@ -87,6 +93,7 @@ static int use_traverse(PyObject *self, visitproc visit, void *arg) {
 static int use_clear(PyObject *self) {
   Py_CLEAR(((use_object *)self)->context);
   Py_CLEAR(((use_object *)self)->guard);
+  Py_CLEAR(((use_object *)self)->reason);
   return 0;
 }
 
@@ -100,14 +107,17 @@ static void use_dealloc(PyObject *self) {
   Py_DECREF(type);
 }
 
+static PyObject *refuse_again(use_object *self) {
+  const char *dot = strrchr(Py_TYPE(self)->tp_name, '.');
+  return PyErr_Format(PyExc_RuntimeError,
+                      "this %s() is entered already: make a new one for each block",
+                      dot ? dot + 1 : Py_TYPE(self)->tp_name);
+}
+
 static PyObject *use_enter(PyObject *object, PyObject *unused) {
   use_object *self = (use_object *)object;
   (void)unused;
-  if (self->entered) {
-    PyErr_SetString(PyExc_RuntimeError,
-                    "this use() is entered already: make a new one for each block");
-    return NULL;
-  }
+  if (self->entered) return refuse_again(self);
   self->entered = true; /* first: attaching may run a finalizer, which may come here too */
   if (attach(self->ctx, self->lifetime, &self->token, &self->scope) < 0) {
     self->entered = false;
@@ -131,6 +141,47 @@ static PyObject *use_exit(PyObject *object, PyObject *const *args, Py_ssize_t n)
   Py_RETURN_FALSE;
 }
 
+static PyObject *block_enter(PyObject *object, PyObject *unused) {
+  use_object *self = (use_object *)object;
+  struct home *home = cctx__py_home_here();
+  PyObject *context, *entered;
+  cctx *ctx;
+  if (home == NULL) return NULL;
+  if (self->entered) return refuse_again(self);
+  context = PyObject_CallMethod(object, "_derive", NULL);
+  ctx = context ? cctx__py_unwrap(home, context) : NULL;
+  if (ctx == NULL || self->entered) { /* a finalizer may have come here meanwhile */
+    Py_XDECREF(context);
+    return ctx ? refuse_again(self) : NULL;
+  }
+  Py_XSETREF(self->context, context);
+  self->ctx = ctx;
+  entered = use_enter(object, unused);
+  if (entered == NULL) Py_CLEAR(self->context);
+  return entered;
+}
+
+static void cancel(cctx *ctx, PyObject *reason) {
+  const char *message, *file;
+  int line;
+  if (reason == NULL || reason == Py_None) return;
+  if (cctx__py_message(reason, &message) < 0) PyErr_Clear(); /* it was checked */
+  cctx__py_place(&file, &line);
+  cctx_cancel_at(ctx, message, file, line);
+}
+
+static PyObject *block_exit(PyObject *object, PyObject *const *args, Py_ssize_t n) {
+  use_object *self = (use_object *)object;
+  PyObject *context = self->context;
+  bool was_entered = self->entered;
+  PyObject *result = use_exit(object, args, n);
+  if (!was_entered || self->context != context) return result;
+  self->context = NULL;
+  cancel(((context_object *)context)->ctx, self->reason);
+  Py_DECREF(context);
+  return result;
+}
+
 static PyMethodDef use_methods[] = {
     {"__enter__", use_enter, METH_NOARGS, NULL},
     {"__exit__", CCTX__PY_METHOD(use_exit), METH_FASTCALL, NULL},
@@ -141,6 +192,20 @@ static PyMethodDef use_methods[] = {
 
 static PyMemberDef use_members[] = {
     {"_guard", T_OBJECT, offsetof(use_object, guard), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyMethodDef block_methods[] = {
+    {"__enter__", block_enter, METH_NOARGS, NULL},
+    {"__exit__", CCTX__PY_METHOD(block_exit), METH_FASTCALL, NULL},
+    {"__aenter__", cctx__py_scope_aenter, METH_NOARGS, NULL},
+    {"__aexit__", cctx__py_scope_aexit, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef block_members[] = {
+    {"_guard", T_OBJECT, offsetof(use_object, guard), 0, NULL},
+    {"_reason", T_OBJECT, offsetof(use_object, reason), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -162,4 +227,27 @@ PyType_Spec cctx__py_use_spec = {
     .basicsize = sizeof(use_object),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
     .slots = use_slots,
+};
+
+static PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+  (void)args, (void)kwargs; /* its class's __init__ takes them */
+  return type->tp_alloc(type, 0);
+}
+
+static PyType_Slot block_slots[] = {
+    {Py_tp_new, block_new},
+    {Py_tp_dealloc, use_dealloc},
+    {Py_tp_traverse, use_traverse},
+    {Py_tp_clear, use_clear},
+    {Py_tp_methods, block_methods},
+    {Py_tp_members, block_members},
+    {Py_tp_doc, "A block that derives its context by _derive(). Private."},
+    {0, NULL},
+};
+
+PyType_Spec cctx__py_block_spec = {
+    .name = "cctx._cctx.Block",
+    .basicsize = sizeof(use_object),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
+    .slots = block_slots,
 };

@@ -349,11 +349,15 @@ static void repair(const struct home *home) {
 }
 
 /* What a mirror holds leads to a Context, which has the scope. */
-static void mirror(struct home *home, scope_object *scope, bool anew) {
+static bool mirror(struct home *home, scope_object *scope, bool anew) {
   const scope_object *outer = (const scope_object *)scope->outer;
   const cctx *from = outer ? outer->ctx : cctx_background();
-  scope->mirror = cctx__py_mirror(home, anew ? NULL : from, scope->ctx);
-  if (scope->mirror && !PyObject_GC_IsTracked((PyObject *)scope)) PyObject_GC_Track(scope);
+  PyObject *entries;
+  if (home->bound == NULL) return true;
+  if (!cctx__py_mirror(home, anew ? NULL : from, scope->ctx, &entries)) return false;
+  scope->mirror = entries; /* whole: who leaves it meanwhile finds none */
+  if (entries && !PyObject_GC_IsTracked((PyObject *)scope)) PyObject_GC_Track(scope);
+  return true;
 }
 
 bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx) {
@@ -363,7 +367,8 @@ bool cctx__py_is_from_variable(const struct home *home, const cctx *ctx) {
   return (scope ? scope->ctx : cctx_background()) == ctx;
 }
 
-/* For lack of memory for its token, PyContextVar_Set fails after it has set the variable. */
+/* What had no memory to be attached whole. PyContextVar_Set may fail after it has set the variable,
+ * for want of a token; and bound variables may fail to follow. */
 static void drop_failed(const struct home *home, scope_object *scope) {
   atomic_store(&scope->left, true);
   PyErr_Clear();
@@ -408,9 +413,10 @@ static int attach(cctx *ctx, uint64_t stamp, const void *tag, bool handed_over,
     if (cctx__py_write(home, (PyObject *)scope) == 0) {
       if (has_ended(outer) && !had_ended) skip_ended(scope);
       scope->inside = PyThreadState_Get()->context;
+      if (mirror(home, scope, anew)) status = CCTX_OK;
+    }
+    if (status == CCTX_OK) {
       *variable = scope;
-      status = CCTX_OK;
-      if (home->bound) mirror(home, scope, anew);
       made = (PyObject *)scope; /* last: a finalizer may have attached meanwhile */
     } else {
       drop_failed(home, scope);

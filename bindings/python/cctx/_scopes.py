@@ -5,45 +5,14 @@ from cctx import _cctx
 from cctx._vars import current
 
 
-class _Scope:
-    __slots__ = ("_context", "_guard", "_use", "__weakref__")
+_LEFT = "the block of its scope was left"
 
-    def __init__(self):
-        self._context = self._guard = self._use = None
 
-    def __enter__(self):
-        if self._use is not None:
-            raise RuntimeError(
-                f"this {type(self).__name__}() is entered already: make a new one for each "
-                "block"
-            )
-        context = self._derive(current())
-        use = _cctx.use(context)
-        use.__enter__()
-        self._use, self._context = use, context
-        return context
+class _Scope(_cctx.Block):
+    """Entered and left in the extension, which asks _derive() for the context, and cancels
+    it with _reason, if there is one."""
 
-    def __exit__(self, *exc):
-        use, context = self._use, self._context
-        self._use = self._context = None
-        if use is not None:
-            use.__exit__(*exc)
-            self._finish(context)
-        return False
-
-    async def __aenter__(self):
-        from cctx import _guard  # not before: asyncio is slow to import
-
-        return await _guard.enter(self)
-
-    async def __aexit__(self, *exc):
-        from cctx import _guard
-
-        return await _guard.leave(self, *exc)
-
-    def _finish(self, context):
-        if context is not None:
-            context.cancel("the block of its scope was left")
+    __slots__ = ("__weakref__",)
 
 
 class timeout(_Scope):
@@ -54,13 +23,13 @@ class timeout(_Scope):
     __slots__ = ("_seconds", "_message")
 
     def __init__(self, seconds, message=None):
-        super().__init__()
         _cctx._check_limit("seconds", seconds, message)
+        self._reason = _LEFT
         self._seconds = seconds
         self._message = message
 
-    def _derive(self, parent):
-        return parent.with_timeout(self._seconds, self._message)
+    def _derive(self):
+        return current().with_timeout(self._seconds, self._message)
 
 
 class timeout_at(_Scope):
@@ -71,13 +40,13 @@ class timeout_at(_Scope):
     __slots__ = ("_deadline", "_message")
 
     def __init__(self, deadline, message=None):
-        super().__init__()
         _cctx._check_limit("deadline", deadline, message)
+        self._reason = _LEFT
         self._deadline = deadline
         self._message = message
 
-    def _derive(self, parent):
-        return parent.with_deadline(self._deadline, self._message)
+    def _derive(self):
+        return current().with_deadline(self._deadline, self._message)
 
 
 class cancel_scope(_Scope):
@@ -85,19 +54,14 @@ class cancel_scope(_Scope):
 
     Leaving cancels what was derived inside; message says why, in its cause."""
 
-    __slots__ = ("_message",)
+    __slots__ = ()
 
     def __init__(self, message=None):
-        super().__init__()
         _cctx._check_limit("deadline", None, message)
-        self._message = message
+        self._reason = message or _LEFT
 
-    def _derive(self, parent):
-        return parent.with_cancel()
-
-    def _finish(self, context):
-        if context is not None:
-            context.cancel(self._message or "the block of its scope was left")
+    def _derive(self):
+        return current().with_cancel()
 
 
 class detached(_Scope):
@@ -107,14 +71,11 @@ class detached(_Scope):
     __slots__ = ("_keep_deadline",)
 
     def __init__(self, keep_deadline=False):
-        super().__init__()
         self._keep_deadline = bool(keep_deadline)
+        self._reason = None  # what was started inside goes on
 
-    def _derive(self, parent):
-        return parent.detached(self._keep_deadline)
-
-    def _finish(self, context):
-        """What was started inside goes on."""
+    def _derive(self):
+        return current().detached(self._keep_deadline)
 
 
 for _class in (timeout, timeout_at, cancel_scope, detached):
