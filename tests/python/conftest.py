@@ -73,7 +73,7 @@ def clock():
 def script(tmp_path):
     """Run a program in a fresh interpreter: what it printed, its errors included."""
 
-    def run(source, status=0):
+    def run(source, status=0, timeout=60):
         path = tmp_path / "script.py"
         path.write_text(textwrap.dedent(source))
         paths = [str(PACKAGES), os.environ.get("PYTHONPATH", "")]
@@ -84,7 +84,7 @@ def script(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=timeout,
         )
         assert said.returncode == status, said.stdout
         return said.stdout
