@@ -39,8 +39,9 @@ struct cctx_request_options {
 
 /** A request that has begun. */
 typedef struct cctx_request {
-  cctx *ctx;        /**< its context, owned by the request until its end */
-  cctx_token token; /**< of its scope */
+  cctx *ctx;        /**< its context, owned by the request until its end, NULL after that */
+  cctx_token token; /**< of its scope: a thread that goes on with other requests detaches it
+                         at once, and clears it */
 } cctx_request;
 
 /** Begin a request: derive from `parent` a context that bears a new mark, that can be canceled, and
@@ -55,7 +56,8 @@ CCTX_MUST_USE CCTX_API int cctx_request_begin_at(cctx_request *request, cctx *pa
 
 /** End it: cancel its context, detach it, and give it back. Call it once, on any thread: on
  *  another than where it began, that one's scope is marked, and every reader skips
- *  it. What was inherited answers background from here on. CCTX_ESTALE if its scope had ended: one
+ *  it. What was inherited answers background from here on. Another thread that may still
+ *  cancel its context has taken a reference of its own. CCTX_ESTALE if its scope had ended: one
  *  outside it was left; the request ends nevertheless. */
 CCTX_API int cctx_request_end_at(cctx_request *request, const char *file, int line);
 #define cctx_request_end(request) cctx_request_end_at((request), __FILE__, __LINE__)
