@@ -2,6 +2,6 @@
 -- luacheck: globals query
 local cctx = require "cctx"
 
-return function(table)
-  return query(table) .. ", says Lua to " .. cctx.metadata "tenant"
+return function(name)
+  return query(name) .. ", says Lua to " .. cctx.metadata "tenant"
 end

@@ -37,9 +37,9 @@ static PyObject *py_query(PyObject *self, PyObject *table) {
   char rows[80];
   (void)self;
   if (name == NULL) return NULL;
-  CCTX_PY_BEGIN_ALLOW_THREADS /* it may wait */
-      query(name, rows, sizeof rows);
-  CCTX_PY_END_ALLOW_THREADS
+  CCTX_PY_BEGIN_ALLOW_THREADS; /* it may wait */
+  query(name, rows, sizeof rows);
+  CCTX_PY_END_ALLOW_THREADS;
   return PyUnicode_FromString(rows);
 }
 

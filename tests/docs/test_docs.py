@@ -95,6 +95,14 @@ def test_shown_part_is_in_its_file(file, code):
     assert code in (ROOT / file).read_text()
 
 
+def test_page_of_the_server_shows_its_program_whole():
+    rest = (ROOT / "examples/server/server.c").read_text()
+    for mark, _, code in MARKED.findall((ROOT / "docs/server.md").read_text()):
+        if mark == "from examples/server/server.c":
+            rest = rest.replace(code, "", 1)
+    assert re.sub(r"/\*.*?\*/", "", rest, count=2, flags=re.S).strip() == ""
+
+
 def test_readme_shows_one_example_in_three_languages_with_one_output():
     marked = MARKED.findall((ROOT / "README.md").read_text())
     languages = [language for mark, language, _ in marked if mark == "run"]
