@@ -90,39 +90,47 @@ static inline const struct cctx_lua_api *cctx_lua_open(lua_State *L) {
   lua_pop(L, 1);
   if (table == NULL || table->size < sizeof *table)
     luaL_error(L, "cctx: the module that was loaded is older than this program");
-  /* Workers may open at once, each its own state; they store the same. */
+  /* Workers may open, each its own state, while others call: they store the same. Pairs with
+   * the load in cctx_lua_loaded. */
   __atomic_store_n(&cctx_lua_table, table, __ATOMIC_RELAXED);
   return table;
 }
 
+/** The table that cctx_lua_open has found; NULL before that. */
+static inline const struct cctx_lua_api *cctx_lua_loaded(void) {
+  return __atomic_load_n(&cctx_lua_table, __ATOMIC_RELAXED);
+}
+
 static inline int cctx_lua_pcall(lua_State *L, cctx *ctx, int nargs, int nresults,
                                  int msgh) {
-  return cctx_lua_table->pcall(L, ctx, nargs, nresults, msgh);
+  return cctx_lua_loaded()->pcall(L, ctx, nargs, nresults, msgh);
 }
 static inline int cctx_lua_resume(lua_State *co, lua_State *from, int nargs,
                                   int *nresults) {
-  return cctx_lua_table->resume(co, from, nargs, nresults);
+  return cctx_lua_loaded()->resume(co, from, nargs, nresults);
 }
 static inline void cctx_lua_bind(lua_State *L, lua_State *co, cctx *ctx) {
-  cctx_lua_table->bind(L, co, ctx);
+  cctx_lua_loaded()->bind(L, co, ctx);
 }
-static inline cctx *cctx_lua_current(lua_State *L) { return cctx_lua_table->current(L); }
-static inline void cctx_lua_push(lua_State *L, cctx *ctx) { cctx_lua_table->push(L, ctx); }
+static inline cctx *cctx_lua_current(lua_State *L) { return cctx_lua_loaded()->current(L); }
+static inline void cctx_lua_push(lua_State *L, cctx *ctx) {
+  cctx_lua_loaded()->push(L, ctx);
+}
 static inline cctx *cctx_lua_to(lua_State *L, int index) {
-  return cctx_lua_table->to(L, index);
+  return cctx_lua_loaded()->to(L, index);
 }
 static inline void cctx_lua_push_value(lua_State *L, const cctx_variant *value) {
-  cctx_lua_table->push_value(L, value);
+  cctx_lua_loaded()->push_value(L, value);
 }
 static inline int cctx_lua_to_value(lua_State *L, int index, cctx_variant *out) {
-  return cctx_lua_table->to_value(L, index, out);
+  return cctx_lua_loaded()->to_value(L, index, out);
 }
 static inline int cctx_lua_close(lua_State *co, lua_State *from) {
-  return cctx_lua_table->close(co, from);
+  return cctx_lua_loaded()->close(co, from);
 }
 static inline int cctx_lua_guard(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh,
                                  int every, int64_t grace) {
-  return cctx_lua_table->guard(L, ctx, nargs, nresults, msgh, every, grace);
+  return cctx_lua_loaded()->guard(L, ctx, nargs, nresults, msgh, every, grace);
 }
 
 #ifdef __cplusplus

@@ -86,7 +86,9 @@ static inline const struct cctx_py_api *cctx_py_import(void) {
                     "cctx: the package that is installed is older than this program");
     return NULL;
   }
-  return cctx_py_table = table;
+  if (cctx_py_table != table)
+    cctx_py_table = table; /* once: it is read without the GIL, too */
+  return table;
 }
 
 static inline PyObject *cctx_py_call(cctx *ctx, PyObject *root, PyObject *callable,
