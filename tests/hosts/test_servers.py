@@ -14,6 +14,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVERS = ROOT / "examples" / "server"
+TIMEOUT = 60  # seconds, after which a server that says nothing is killed
 LONG = 60_000  # ms, in which no request of these tests should run out of time
 LIBRARIES = {"libuv": "libuv", "libevent": "libevent"}  # programs that need one
 
@@ -71,6 +72,8 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.killer = threading.Timer(TIMEOUT, self.process.kill)
+        self.killer.start()
         assert self.read() == f"listening on {self.port}"
 
     def read(self):
@@ -116,6 +119,8 @@ def start(build):
 
     def start(program, limit=LONG):
         if isinstance(program, str):
+            if program == "fibers" and "thread" in (build / "sanitize.txt").read_text():
+                pytest.skip("ThreadSanitizer does not follow the fibers of libc")
             library = LIBRARIES.get(program)
             if library and subprocess.run(["pkg-config", "--exists", library]).returncode:
                 pytest.skip(f"there is no {library} here to build examples/server with")
@@ -132,6 +137,7 @@ def start(build):
             assert server.process.wait(timeout=30) == 0
     finally:
         for server in servers:
+            server.killer.cancel()
             server.process.kill()
             server.process.stdout.close()
             server.process.wait()
@@ -236,6 +242,17 @@ def test_two_requests_in_turns_on_one_thread_never_see_each_other(start, name):
     shown = [server.read() for _ in range(8)]
     assert shown[:6] == [f"{tenant}: {word}" for tenant, word in IN_TURNS]
     assert sorted(shown[6:]) == ["acme: the client left", "globex: the client left"]
+
+
+@LINES
+def test_a_client_that_comes_while_another_is_served_is_nobodys(start, name):
+    server = start(name)
+    acme = server.connect()
+    acme.say("acme")
+    assert acme.ask("one") == "one for acme"
+    assert server.read() == "acme: one"
+    server.connect().leave()  # has read "nobody: a client has come"
+    acme.leave()
 
 
 @LINES
