@@ -5,7 +5,8 @@
  *   A child owns a reference to its parent, never the other way round: a node is freed only
  *   after all of its descendants, so every pointer upwards is good as long as the node is.
  *   `stopper`, `values` and `metadata` point at the node itself or at an ancestor, and are
- *   borrowed for that reason.
+ *   borrowed for that reason. So are the texts of metadata that a node's table took over
+ *   from an ancestor's.
  */
 #include "context.h"
 

@@ -56,9 +56,8 @@ static bool measure_detached(const cctx *parent, unsigned flags,
     if (out->bag == 0) return false;
   }
   if (parent->metadata) {
-    const struct pairs *seen = parent->metadata->pairs;
-    if (cctx__pairs_check(NULL, seen->at, seen->n, &out->pairs, &bad) != CCTX_OK)
-      return false;
+    struct recipe recipe = {.old = parent->metadata->pairs, .copies = true};
+    if (cctx__pairs_measure(&recipe, &out->pairs, &bad) != CCTX_OK) return false;
   }
   if ((flags & CCTX_KEEP_DEADLINE) && parent->deadline != CCTX_NEVER)
     out->stop = sizeof(struct stop);
@@ -78,10 +77,11 @@ static void fill_detached(cctx *ctx, const cctx *parent, const struct detached_s
     room += CCTX__ALIGN(size->bag);
   }
   if (size->pairs) {
-    const struct pairs *seen = parent->metadata->pairs;
+    struct recipe recipe = {.old = parent->metadata->pairs, .copies = true};
+    size_t bad;
     ctx->pairs = (struct pairs *)(void *)room;
     ctx->metadata = ctx;
-    cctx__pairs_merge(ctx->pairs, NULL, seen->at, seen->n);
+    cctx__pairs_fill(ctx->pairs, &recipe, &bad); /* what it was made of keeps the budget */
     room += CCTX__ALIGN(size->pairs);
   }
   if (size->stop) {

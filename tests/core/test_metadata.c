@@ -62,7 +62,7 @@ TEST(a_pair_is_copied_and_ends_with_a_nul) {
 }
 
 TEST(an_empty_value_is_a_value) {
-  struct cctx_metadata_pair pair = {CCTX_HOP, "name", NULL, 0};
+  struct cctx_metadata_pair pair = {CCTX_HOP, "name", "", 0};
   cctx *ctx = NULL;
   size_t len = 7;
   CHECK_EQ(cctx_with_metadata(&ctx, cctx_background(), &pair, 1, NULL), 0);
@@ -158,6 +158,129 @@ TEST(a_borrowed_value_lives_as_long_as_a_child) {
   cctx_unref(child);
 }
 
+/* ---- Taking out ------------------------------------------------------------------ */
+
+/* Derive without one name; the caller gives it back. */
+static cctx *without(cctx *parent, const char *name) {
+  struct cctx_metadata_pair pair = {CCTX_HOP, name, NULL, 0};
+  cctx *ctx = NULL;
+  CHECK_EQ(cctx_with_metadata(&ctx, parent, &pair, 1, NULL), 0);
+  return ctx;
+}
+
+/* From whatever scope; and no other copy stays. */
+TEST(a_pair_without_a_value_takes_its_name_out_of_whatever_scope) {
+  static const enum cctx_metadata_scope scopes[] = {CCTX_UPSTREAM, CCTX_HOP, CCTX_REQUEST};
+  for (int i = 0; i < 3; i++) {
+    cctx *one = set(cctx_background(), CCTX_REQUEST, "kept", "1");
+    cctx *two = set(one, scopes[i], "name", "2");
+    cctx *three = without(two, "name");
+    CHECK(cctx_metadata(three, "name", NULL) == NULL);
+    CHECK_EQ(cctx_metadata_scope(three, "name"), CCTX_ENOTFOUND);
+    CHECK_STR(all_of(three), "request:kept=1");
+    CHECK_STR(cctx_metadata(two, "name", NULL), "2");
+    cctx_unref(three);
+    cctx_unref(two);
+    cctx_unref(one);
+  }
+}
+
+TEST(taking_out_what_is_not_there_changes_nothing) {
+  cctx *one = set(cctx_background(), CCTX_HOP, "a", "1");
+  cctx *two = without(one, "b"), *bare = without(cctx_background(), "b");
+  CHECK_STR(all_of(two), "hop:a=1");
+  CHECK_EQ(cctx_metadata_count(bare), 0);
+  cctx_unref(bare);
+  cctx_unref(two);
+  cctx_unref(one);
+}
+
+TEST(without_its_last_pair_a_context_has_no_metadata) {
+  struct cctx_metadata_pair pair;
+  cctx *one = set(cctx_background(), CCTX_HOP, "a", "1"), *two = without(one, "a");
+  cctx *below = cctx_with_cancel(two), *free = cctx_detached(below, 0);
+  CHECK_EQ(cctx_metadata_count(two), 0);
+  CHECK_EQ(cctx_metadata_count(below), 0);
+  CHECK_EQ(cctx_metadata_count(free), 0);
+  CHECK_EQ(cctx_metadata_at(below, 0, &pair), CCTX_ENOTFOUND);
+  CHECK(cctx_metadata(free, "a", NULL) == NULL);
+  cctx_unref(free);
+  cctx_unref(below);
+  cctx_unref(two);
+  cctx_unref(one);
+}
+
+TEST(pairs_are_set_and_taken_out_one_after_the_other) {
+  struct cctx_metadata_pair pairs[] = {
+      {CCTX_HOP, "a", "2", 1},     {CCTX_HOP, "b", "3", 1},  {CCTX_HOP, "a", NULL, 9},
+      {CCTX_HOP, "c", NULL, 0},    {CCTX_HOP, "c", "4", 1},  {CCTX_HOP, "d", "5", 1},
+      {CCTX_REQUEST, "a", "6", 1}, {CCTX_HOP, "d", NULL, 0},
+  };
+  cctx *one = set(cctx_background(), CCTX_UPSTREAM, "a", "1"), *two = NULL;
+  CHECK_EQ(cctx_with_metadata(&two, one, pairs, sizeof pairs / sizeof *pairs, NULL), 0);
+  CHECK_STR(all_of(two), "hop:b=3 hop:c=4 request:a=6");
+  CHECK_STR(all_of(one), "upstream:a=1");
+  cctx_unref(two);
+  cctx_unref(one);
+}
+
+/* Two children of one parent must not write into the same room. */
+TEST(what_one_child_sets_its_sibling_does_not_see) {
+  cctx *parent = set(cctx_background(), CCTX_REQUEST, "a", "1");
+  cctx *left = set(parent, CCTX_REQUEST, "b", "left");
+  cctx *right = set(parent, CCTX_REQUEST, "c", "right");
+  cctx *changed = set(parent, CCTX_HOP, "a", "2"), *none = without(parent, "a");
+  CHECK_STR(all_of(left), "request:a=1 request:b=left");
+  CHECK_STR(all_of(right), "request:a=1 request:c=right");
+  CHECK_STR(all_of(changed), "hop:a=2");
+  CHECK_STR(all_of(none), "");
+  CHECK_STR(all_of(parent), "request:a=1");
+  cctx_unref(none);
+  cctx_unref(changed);
+  cctx_unref(right);
+  cctx_unref(left);
+  cctx_unref(parent);
+}
+
+TEST(texts_live_on_where_they_were_set) {
+  cctx *ctx = set(cctx_background(), CCTX_REQUEST, "first", "from the root"), *child, *free;
+  for (int i = 0; i < 20; i++) {
+    child = set(ctx, CCTX_HOP, "counter", i % 2 ? "odd" : "even");
+    cctx_unref(ctx);
+    ctx = child;
+  }
+  free = cctx_detached(ctx, 0);
+  CHECK_STR(all_of(ctx), "request:first=from the root hop:counter=odd");
+  cctx_unref(ctx);
+  CHECK_STR(all_of(free), "request:first=from the root hop:counter=odd");
+  cctx_unref(free);
+}
+
+TEST(the_scope_of_a_name_is_told) {
+  cctx *hop = set(cctx_background(), CCTX_HOP, "a", "1");
+  cctx *both = set(hop, CCTX_UPSTREAM, "b", "2"),
+       *moved = set(both, CCTX_REQUEST, "a", "1");
+  CHECK_EQ(cctx_metadata_scope(both, "a"), CCTX_HOP);
+  CHECK_EQ(cctx_metadata_scope(both, "b"), CCTX_UPSTREAM);
+  CHECK_EQ(cctx_metadata_scope(moved, "a"), CCTX_REQUEST);
+  CHECK_EQ(cctx_metadata_scope(moved, "c"), CCTX_ENOTFOUND);
+  CHECK_EQ(cctx_metadata_scope(cctx_background(), "a"), CCTX_ENOTFOUND);
+  cctx_unref(moved);
+  cctx_unref(both);
+  cctx_unref(hop);
+}
+
+/* A name is only a name: what some carrier makes of a prefix is that carrier's. */
+TEST(no_prefix_of_a_name_means_anything) {
+  cctx *one = set(cctx_background(), CCTX_HOP, "UPSTREAM_a", "1");
+  cctx *two = set(one, CCTX_HOP, "a", "2"), *three = without(two, "a");
+  CHECK_STR(all_of(two), "hop:UPSTREAM_a=1 hop:a=2");
+  CHECK_STR(all_of(three), "hop:UPSTREAM_a=1");
+  cctx_unref(three);
+  cctx_unref(two);
+  cctx_unref(one);
+}
+
 /* ---- Refusals -------------------------------------------------------------------- */
 
 /* Derive with `n` pairs, which must fail at pair `at`, and change nothing. */
@@ -183,6 +306,10 @@ TEST(a_name_is_a_token) {
     struct cctx_metadata_pair pairs[] = {{CCTX_HOP, "fine", "1", 1},
                                          {CCTX_HOP, bad[i], "2", 1}};
     check_refused(cctx_background(), pairs, 2, CCTX_EINVAL, 1);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    struct cctx_metadata_pair pair = {CCTX_HOP, bad[i], NULL, 0};
+    check_refused(cctx_background(), &pair, 1, CCTX_EINVAL, 0);
   }
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
     cctx *ctx = set(cctx_background(), CCTX_HOP, good[i], "1");
@@ -274,4 +401,43 @@ TEST(the_budget_holds_over_many_levels) {
   CHECK_EQ(cctx_metadata_count(ctx), CCTX_METADATA_PAIRS_MAX);
   check_refused(ctx, &full[CCTX_METADATA_PAIRS_MAX], 1, CCTX_ETOOBIG, 0);
   cctx_unref(ctx);
+}
+
+/* Room that was taken out is room; a value too long for any table is refused where it stands. */
+TEST(the_budget_counts_what_is_left) {
+  static char bytes[CCTX_METADATA_BYTES_MAX + 1];
+  struct cctx_metadata_pair swap[] = {{CCTX_HOP, "one-more", "v", 1},
+                                      {CCTX_HOP, "n7", NULL, SIZE_MAX},
+                                      {CCTX_HOP, "n9", bytes, sizeof bytes},
+                                      {CCTX_HOP, "n9", "v", 1}};
+  cctx *ctx = NULL, *again = NULL;
+  name_pairs();
+  CHECK_EQ(cctx_with_metadata(&ctx, cctx_background(), full, CCTX_METADATA_PAIRS_MAX, NULL),
+           0);
+  CHECK_EQ(cctx_with_metadata(&again, ctx, swap, 2, NULL), 0);
+  CHECK_EQ(cctx_metadata_count(again), CCTX_METADATA_PAIRS_MAX);
+  CHECK(cctx_metadata(again, "n7", NULL) == NULL);
+  check_refused(ctx, swap, 4, CCTX_ETOOBIG, 2);
+  cctx_unref(again);
+  cctx_unref(ctx);
+}
+
+/* However often names repeat, a call is bounded, and says where it went over. */
+TEST(a_call_has_its_bounds) {
+  static struct cctx_metadata_pair same[4 * CCTX_METADATA_PAIRS_MAX + 1];
+  static char bytes[CCTX_METADATA_BYTES_MAX];
+  cctx *ctx = NULL;
+  for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+    same[i] = (struct cctx_metadata_pair){CCTX_HOP, "a", "v", 1};
+  check_refused(cctx_background(), same, sizeof same / sizeof *same, CCTX_ETOOBIG,
+                4 * CCTX_METADATA_PAIRS_MAX);
+  CHECK_EQ(
+      cctx_with_metadata(&ctx, cctx_background(), same, 4 * CCTX_METADATA_PAIRS_MAX, NULL),
+      0);
+  CHECK_EQ(cctx_metadata_count(ctx), 1);
+  cctx_unref(ctx);
+  memset(bytes, 'b', sizeof bytes);
+  for (int i = 0; i < 5; i++)
+    same[i] = (struct cctx_metadata_pair){CCTX_HOP, "a", bytes, sizeof bytes - 1};
+  check_refused(cctx_background(), same, 5, CCTX_ETOOBIG, 4);
 }

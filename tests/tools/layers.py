@@ -23,12 +23,12 @@ CORE = """
     key pairs
     entries
     context
-    watch
+    watch metadata
     stop
     scope interpreter
     current
     observer request release
-    cancel value merge metadata loop string signal
+    cancel value merge loop string signal
     derive
     shared
     observe wait

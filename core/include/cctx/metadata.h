@@ -32,13 +32,13 @@ CCTX_API const char *cctx_metadata_scope_word(int scope);
 
 struct cctx_metadata_pair {
   enum cctx_metadata_scope scope;
-  const char *name; /**< NUL-terminated */
-  const char *value;
-  size_t len; /**< of value, which is NUL-terminated besides when it is read */
+  const char *name;  /**< NUL-terminated */
+  const char *value; /**< NULL, when it is set: take the name out, of whatever scope */
+  size_t len;        /**< of value, which is NUL-terminated besides when it is read */
 };
 
-/** Derive in `*out` a child of `parent` with `n` more pairs; of two with the same name
- *  the later wins. On an error `*out` is as it was: CCTX_EINVAL for a name that no carrier can
+/** Derive in `*out` a child of `parent` with `n` more pairs, which are set one after the other: of
+ *  two with the same name the later wins. On an error `*out` is as it was: CCTX_EINVAL for a name that no carrier can
  *  express or an unknown scope, CCTX_ETOOBIG over a budget, CCTX_ENOMEM. `bad` (or NULL) gets the
  *  index of the offending pair. */
 CCTX_API int cctx_with_metadata(cctx **out, cctx *parent,
@@ -48,6 +48,9 @@ CCTX_API int cctx_with_metadata(cctx **out, cctx *parent,
 /** The value of `name`, NUL-terminated, with its length in `*len` (or NULL); NULL if
  *  absent. Borrowed: it lives as long as a reference to `ctx` is held. */
 CCTX_API const char *cctx_metadata(const cctx *ctx, const char *name, size_t *len);
+
+/** In which scope `name` is, an `enum cctx_metadata_scope`; CCTX_ENOTFOUND if absent. */
+CCTX_API int cctx_metadata_scope(const cctx *ctx, const char *name);
 
 /** How many pairs `ctx` has, over all scopes. */
 CCTX_API size_t cctx_metadata_count(const cctx *ctx);

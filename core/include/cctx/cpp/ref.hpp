@@ -84,7 +84,8 @@ public:
    *  budget. */
   [[nodiscard]] ref with_metadata(const char *name, std::string_view value,
                                   enum cctx_metadata_scope in = CCTX_REQUEST) const {
-    const struct cctx_metadata_pair pair = {in, name, value.data(), value.size()};
+    const char *text = value.data() ? value.data() : ""; /* NULL would take it out */
+    const struct cctx_metadata_pair pair = {in, name, text, value.size()};
     cctx *out = nullptr;
     switch (cctx_with_metadata(&out, ctx_, &pair, 1, nullptr)) {
     case CCTX_EINVAL: throw std::invalid_argument("cctx: not a name of metadata");
