@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking a context: must I stop, what is the value, what is the metadata. */
+/* Asking a context: must I stop, what is the value, what is the metadata; with one pair
+ * more, or one less. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,6 +125,23 @@ static void run_metadata(long n) {
   }
 }
 
+/* Derive from `asked`, and give that back. */
+static void derive(const struct cctx_metadata_pair *pair) {
+  cctx *ctx;
+  if (cctx_with_metadata(&ctx, asked, pair, 1, NULL) != 0) abort();
+  cctx_unref(ctx);
+}
+
+static void run_metadata_set(long n) {
+  const struct cctx_metadata_pair pair = {CCTX_REQUEST, "another", "value", 5};
+  while (n-- > 0) derive(&pair);
+}
+
+static void run_metadata_delete(long n) {
+  const struct cctx_metadata_pair pair = {CCTX_REQUEST, last, NULL, 0};
+  while (n-- > 0) derive(&pair);
+}
+
 const struct bench_op bench_ask[] = {
     {.name = "err", .open = open_cancelable, .run = run_err, .close = close_asked},
     {.name = "err_timed", .open = open_timed, .run = run_err, .close = close_asked},
@@ -134,5 +152,13 @@ const struct bench_op bench_ask[] = {
     {.name = "wide_first", .open = open_wide_first, .run = run_value, .close = close_wide},
     {.name = "wide_last", .open = open_wide_last, .run = run_value, .close = close_wide},
     {.name = "metadata", .open = open_metadata, .run = run_metadata, .close = close_asked},
+    {.name = "metadata_set",
+     .open = open_metadata,
+     .run = run_metadata_set,
+     .close = close_asked},
+    {.name = "metadata_delete",
+     .open = open_metadata,
+     .run = run_metadata_delete,
+     .close = close_asked},
     {.name = NULL},
 };

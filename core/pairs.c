@@ -9,18 +9,17 @@
 
 #include <string.h>
 
-/* tchar of RFC 9110, 5.6.2: a bit for each character of ASCII. */
+/* tchar of RFC 9110, 5.6.2: a bit for each character. */
 static bool is_token_char(unsigned char c) {
-  static const uint32_t tchars[] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
-  return c < 128 && (tchars[c >> 5] >> (c & 31) & 1);
+  static const uint32_t tchars[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+  return tchars[c >> 5] >> (c & 31) & 1;
 }
 
 /* The length of a name that a carrier can express, else 0. */
 static size_t name_length(const char *name) {
   size_t len = 0;
-  while (is_token_char((unsigned char)name[len]))
-    if (++len > CCTX_METADATA_NAME_MAX) return 0;
-  return name[len] == '\0' ? len : 0;
+  while (is_token_char((unsigned char)name[len])) len++;
+  return name[len] == '\0' && len <= CCTX_METADATA_NAME_MAX ? len : 0;
 }
 
 /* A byte in which most names differ. */
