@@ -4,7 +4,7 @@
  * Invariants
  *   A child owns a reference to its parent, never the other way round: a node is freed only
  *   after all of its descendants, so every pointer upwards is good as long as the node is.
- *   `stopper`, `values` and `metadata` point at the node itself or at an ancestor, and are
+ *   `stopper`, `values`, `metadata` and `response` point at the node itself or at an ancestor, and are
  *   borrowed for that reason. So are the texts of metadata that a node's table took over
  *   from an ancestor's.
  */
@@ -91,6 +91,7 @@ cctx *cctx__node_new_for(const void *caller, cctx *parent, size_t room) {
     ctx->stopper = parent->stopper;
     ctx->values = parent->values;
     ctx->metadata = parent->metadata;
+    ctx->response = parent->response;
     ctx->deadline = parent->deadline;
     ctx->due = parent->due;
     ctx->graced = parent->graced;

@@ -10,6 +10,7 @@
 struct entries;
 struct mark;
 struct pairs;
+struct response;
 struct stop;
 
 /* All of a node is one piece of memory: this, then what is its own. Immutable once it is
@@ -24,6 +25,8 @@ struct cctx {
   struct pairs *pairs;  /* own: metadata as seen from here; NULL: see the parent */
 
   const struct mark *mark; /* of the request it belongs to, here or above; NULL: none */
+
+  struct response *response; /* the nearest, here or above in its request; NULL: none */
 
   cctx **kept; /* own: more references that it holds, given back when it is freed */
   size_t kept_n;

@@ -6,11 +6,13 @@
 #include <cctx/request.h>
 
 #include "mark.h"
+#include "response.h"
 #include "stop.h"
 
 struct marked {
   struct stop stop;
   struct mark mark;
+  struct response response;
 };
 
 static int64_t limit_of(const struct cctx_request_options *options) {
@@ -20,7 +22,9 @@ static int64_t limit_of(const struct cctx_request_options *options) {
   return deadline < end ? deadline : end;
 }
 
-static cctx *derive(cctx *parent, int64_t limit, const char *file, int line) {
+/* A response of the request around it is none of its own. */
+static cctx *derive(cctx *parent, int64_t limit, bool response, const char *file,
+                    int line) {
   cctx *ctx = cctx__node_new(parent, sizeof(struct marked));
   struct marked *marked;
   if (ctx == NULL) return NULL;
@@ -31,6 +35,8 @@ static cctx *derive(cctx *parent, int64_t limit, const char *file, int line) {
   atomic_init(&marked->mark.ended, false);
   cctx__site_set(&marked->mark.end, NULL, 0);
   ctx->mark = &marked->mark;
+  ctx->response = NULL;
+  if (response) cctx__response_init(ctx, &marked->response);
   return ctx;
 }
 
@@ -47,7 +53,8 @@ int cctx_request_begin_at(cctx_request *request, cctx *parent,
         cctx_with_metadata(&informed, parent, options->metadata, options->metadata_n, NULL);
     if (status != CCTX_OK) return status;
   }
-  ctx = derive(informed ? informed : parent, limit_of(options), file, line);
+  ctx = derive(informed ? informed : parent, limit_of(options),
+               options && options->response, file, line);
   cctx_unref(informed);
   if (ctx == NULL) return CCTX_ENOMEM;
   status = cctx_attach_as(ctx, &origin, &request->token);
@@ -66,6 +73,7 @@ int cctx_request_end_at(cctx_request *request, const char *file, int line) {
   marked = (struct marked *)(void *)ctx->stop;
   cctx__site_set(&marked->mark.end, file, line);
   atomic_store(&marked->mark.ended, true); /* first: no callback inherits what is over */
+  cctx_response_end(ctx);                  /* if it has one */
   cctx_cancel_at(ctx, "the request has ended", file, line);
   status = cctx_detach_at(&request->token, file, line);
   *request = (cctx_request){NULL, {NULL, 0}};

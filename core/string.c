@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "entries.h"
+#include "response.h"
 #include "stop.h"
 
 /* What has been written, and what would have been. */
@@ -41,7 +42,7 @@ static void add_node(struct text *text, const cctx *at) {
     add(text, "background");
   else if (at == cctx_todo())
     add(text, "todo");
-  else if (at->kept_n > 0)
+  else if (at->kept_n > 0 && !cctx__has_response(at))
     add(text, "merge");
   else if (at->parent == NULL)
     add(text, "detached");
@@ -51,6 +52,8 @@ static void add_node(struct text *text, const cctx *at) {
                                               : "cancel");
   else if (at->bag)
     add_keys(text, at->bag);
+  else if (at->kept_n > 0)
+    add(text, "response");
   else
     add(text, "metadata");
 }

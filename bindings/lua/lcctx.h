@@ -276,18 +276,27 @@ int lcctx_raise(lua_State *L, const cctx *ctx);
 /** ctx:with_metadata(...), called as from Lua. */
 int lcctx_with_metadata(lua_State *L);
 
+/** Does something with pairs, as cctx_with_metadata; may leave `out` as it is. */
+typedef int lcctx_taker(cctx **out, cctx *ctx, const struct cctx_metadata_pair *pairs,
+                        size_t n, size_t *bad);
+
+/** Give the context at 1 the pairs that the arguments from 2 on say, and push what comes of it: a
+ *  context, or an empty one. Raises for bad pairs and lack of memory; else the status. */
+int lcctx_take_pairs(lua_State *L, lcctx_taker *take);
+
 /* ---- What each file adds: methods of a context, functions of the module ---- */
 
 extern const luaL_Reg lcctx_derive_methods[], lcctx_ask_methods[], lcctx_cause_methods[],
     lcctx_value_methods[], lcctx_metadata_methods[], lcctx_run_methods[],
     lcctx_token_methods[], lcctx_observe_methods[], lcctx_wait_methods[],
-    lcctx_pollable_methods[], lcctx_export_methods[];
+    lcctx_pollable_methods[], lcctx_export_methods[], lcctx_response_methods[];
 extern const luaL_Reg lcctx_ask_functions[], lcctx_cause_functions[],
     lcctx_value_functions[], lcctx_metadata_functions[], lcctx_run_functions[],
     lcctx_coroutine_functions[], lcctx_slot_functions[], lcctx_root_functions[],
     lcctx_clock_functions[], lcctx_install_functions[], lcctx_local_functions[],
     lcctx_observe_functions[], lcctx_wait_functions[], lcctx_guard_functions[],
-    lcctx_export_functions[], lcctx_request_functions[], lcctx_testing_functions[];
+    lcctx_export_functions[], lcctx_request_functions[], lcctx_testing_functions[],
+    lcctx_response_functions[];
 
 /** Metatables of the objects of those files. */
 void lcctx_token_init(lua_State *L);

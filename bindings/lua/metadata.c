@@ -5,54 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- Reading ---- */
-
-static int metadata(lua_State *L, int self) {
-  const cctx *ctx = lcctx_subject(L, self);
-  size_t name_len, len = 0;
-  const char *name = lcctx_check_text(L, self + 1, &name_len);
-  const char *found = strlen(name) == name_len ? cctx_metadata(ctx, name, &len) : NULL;
-  if (found == NULL)
-    lua_pushnil(L);
-  else
-    lua_pushlstring(L, found, len);
-  return 1;
-}
-LCCTX_READER(metadata)
-
-static void push_pair(lua_State *L, const struct cctx_metadata_pair *pair) {
-  lua_createtable(L, 0, 3);
-  lua_pushstring(L, pair->name);
-  lua_setfield(L, -2, "name");
-  lua_pushlstring(L, pair->value, pair->len);
-  lua_setfield(L, -2, "value");
-  lua_pushstring(L, cctx_metadata_scope_word((int)pair->scope));
-  lua_setfield(L, -2, "scope");
-}
-
-/* ctx:metadata_pairs() -> list of {name, value, scope} */
-static int metadata_pairs(lua_State *L) {
-  const cctx *ctx;
-  size_t n;
-  lcctx_check(L, 1);
-  ctx = lcctx_hold(L, 1);
-  n = cctx_metadata_count(ctx);
-  lua_createtable(L, (int)n, 0);
-  for (size_t i = 0; i < n; i++) {
-    struct cctx_metadata_pair pair;
-    if (cctx_metadata_at(ctx, i, &pair) != CCTX_OK) break;
-    push_pair(L, &pair);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  return 1;
-}
-
-/* ---- Setting ----
- *
- * Stack: 1 context, 2 name, 3 value, 4 scope; or 1 context, 2 table, 3 scope, and then:
- */
-enum { BOX = 4, PAIRS, NAME, VALUE, SCOPE, TOP = SCOPE };
-
 /* A name for a message: cut, since it may be anything. */
 static int complain(lua_State *L, const char *name, const char *what) {
   char shown[72];
@@ -60,9 +12,9 @@ static int complain(lua_State *L, const char *name, const char *what) {
   return luaL_error(L, "metadata '%s' %s", shown, what);
 }
 
+/* Raise what is wrong with a pair; what is not is returned. */
 static int check_status(lua_State *L, int status, const char *name) {
   switch (status) {
-  case CCTX_OK: return 1;
   case CCTX_EINVAL:
     return complain(L, name,
                     "has a name that is no HTTP token: 1 to 255 characters, each a letter, "
@@ -74,7 +26,8 @@ static int check_status(lua_State *L, int status, const char *name) {
              CCTX_METADATA_PAIRS_MAX, CCTX_METADATA_BYTES_MAX);
     return complain(L, name, what);
   }
-  default: return lcctx_no_memory(L);
+  case CCTX_ENOMEM: return lcctx_no_memory(L);
+  default: return status;
   }
 }
 
@@ -87,6 +40,71 @@ static enum cctx_metadata_scope read_scope(lua_State *L, int index, const char *
   complain(L, name, "has an unknown scope: use \"hop\", \"request\" or \"upstream\"");
   return otherwise;
 }
+
+/* ---- Reading ---- */
+
+/* The scope at `index`, or -1 for any. */
+static int read_scope_or_any(lua_State *L, int index, const char *name) {
+  return lua_isnoneornil(L, index) ? -1 : (int)read_scope(L, index, name, CCTX_REQUEST);
+}
+
+/* (name [, scope]) -> value or nil */
+static int metadata(lua_State *L, int self) {
+  const cctx *ctx = lcctx_subject(L, self);
+  size_t name_len, len = 0;
+  const char *name = lcctx_check_text(L, self + 1, &name_len);
+  int scope = read_scope_or_any(L, self + 2, name);
+  const char *found = strlen(name) == name_len ? cctx_metadata(ctx, name, &len) : NULL;
+  if (found == NULL || (scope >= 0 && cctx_metadata_scope(ctx, name) != scope))
+    lua_pushnil(L);
+  else
+    lua_pushlstring(L, found, len);
+  return 1;
+}
+LCCTX_READER(metadata)
+
+/* (name) -> scope or nil */
+static int metadata_scope(lua_State *L, int self) {
+  const cctx *ctx = lcctx_subject(L, self);
+  size_t len;
+  const char *name = lcctx_check_text(L, self + 1, &len);
+  int scope = strlen(name) == len ? cctx_metadata_scope(ctx, name) : CCTX_ENOTFOUND;
+  lua_pushstring(L, cctx_metadata_scope_word(scope)); /* nil for what is no scope */
+  return 1;
+}
+LCCTX_READER(metadata_scope)
+
+static void push_pair(lua_State *L, const struct cctx_metadata_pair *pair) {
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, pair->name);
+  lua_setfield(L, -2, "name");
+  lua_pushlstring(L, pair->value, pair->len);
+  lua_setfield(L, -2, "value");
+  lua_pushstring(L, cctx_metadata_scope_word((int)pair->scope));
+  lua_setfield(L, -2, "scope");
+}
+
+/* ([scope]) -> list of {name, value, scope} */
+static int metadata_pairs(lua_State *L, int self) {
+  struct cctx_metadata_pair pair;
+  lua_Integer n = 0;
+  int scope = read_scope_or_any(L, self + 1, "");
+  const cctx *ctx = lcctx_hold(L, self);
+  lua_createtable(L, scope < 0 ? (int)cctx_metadata_count(ctx) : 0, 0);
+  for (size_t i = 0; cctx_metadata_at(ctx, i, &pair) == CCTX_OK; i++) {
+    if (scope >= 0 && (int)pair.scope != scope) continue;
+    push_pair(L, &pair);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+LCCTX_READER(metadata_pairs)
+
+/* ---- Setting ----
+ *
+ * Stack: 1 context, 2 name, 3 value, 4 scope; or 1 context, 2 table, 3 scope, and then:
+ */
+enum { BOX = 4, PAIRS, NAME, VALUE, SCOPE, TOP = SCOPE };
 
 /* Read name and value. The strings are borrowed from where they are. */
 static void read_pair(lua_State *L, int name, int value, struct cctx_metadata_pair *out) {
@@ -101,15 +119,14 @@ static void read_pair(lua_State *L, int name, int value, struct cctx_metadata_pa
   out->value = lua_tolstring(L, value, &out->len);
 }
 
-/* ctx:with_metadata(name, value [, scope]) */
-static int with_pair(lua_State *L) {
+/* (name, value [, scope]) */
+static int take_pair(lua_State *L, lcctx_taker *take) {
   struct cctx_metadata_pair pair;
   cctx **box;
   read_pair(L, 2, 3, &pair);
   pair.scope = read_scope(L, 4, pair.name, CCTX_REQUEST);
   box = lcctx_new(L);
-  return check_status(L, cctx_with_metadata(box, lcctx_parent(L, 1), &pair, 1, NULL),
-                      pair.name);
+  return check_status(L, take(box, lcctx_parent(L, 1), &pair, 1, NULL), pair.name);
 }
 
 /* The fields of item `i` of the list go to where their names wait, and come back. */
@@ -145,8 +162,8 @@ static size_t fill_pairs(lua_State *L, struct cctx_metadata_pair *pairs, size_t 
   return i;
 }
 
-/* ctx:with_metadata({name = value, ...} [, scope]), or a list as metadata_pairs gives it */
-static int with_table(lua_State *L) {
+/* ({name = value, ...} [, scope]), or a list as metadata_pairs gives it */
+static int take_table(lua_State *L, lcctx_taker *take) {
   struct cctx_metadata_pair *pairs;
   bool list = lua_rawlen(L, 2) > 0;
   size_t n = 0, bad = 0;
@@ -162,20 +179,51 @@ static int with_table(lua_State *L) {
   lua_pushliteral(L, "value");
   lua_pushliteral(L, "scope");
   n = fill_pairs(L, pairs, n, list);
-  status = cctx_with_metadata(box, lcctx_parent(L, 1), pairs, n, &bad);
+  status = take(box, lcctx_parent(L, 1), pairs, n, &bad);
   lua_pushvalue(L, BOX);
   return check_status(L, status, bad < n ? pairs[bad].name : "");
 }
 
+int lcctx_take_pairs(lua_State *L, lcctx_taker *take) {
+  return lua_istable(L, 2) ? take_table(L, take) : take_pair(L, take);
+}
+
 int lcctx_with_metadata(lua_State *L) {
   lcctx_check(L, 1);
-  return lua_istable(L, 2) ? with_table(L) : with_pair(L);
+  lcctx_take_pairs(L, cctx_with_metadata);
+  return 1;
+}
+
+/* ctx:without_metadata(name, ...) */
+static int without_metadata(lua_State *L) {
+  size_t n = (size_t)lua_gettop(L) - 1, len, bad = 0;
+  struct cctx_metadata_pair *pairs;
+  cctx **box;
+  int status;
+  lcctx_check(L, 1);
+  pairs = lua_newuserdatauv(L, (n + 1) * sizeof *pairs, 0);
+  box = lcctx_new(L);
+  for (size_t i = 0; i < n; i++) {
+    const char *name = lcctx_check_text(L, (int)i + 2, &len);
+    pairs[i] = (struct cctx_metadata_pair){.name = name};
+    if (strlen(name) != len) check_status(L, CCTX_EINVAL, name);
+  }
+  status = cctx_with_metadata(box, lcctx_check(L, 1), pairs, n, &bad);
+  check_status(L, status, bad < n ? pairs[bad].name : "");
+  return 1;
 }
 
 const luaL_Reg lcctx_metadata_methods[] = {
     {"metadata", metadata_of},
-    {"metadata_pairs", metadata_pairs},
+    {"metadata_scope", metadata_scope_of},
+    {"metadata_pairs", metadata_pairs_of},
     {"with_metadata", lcctx_with_metadata},
+    {"without_metadata", without_metadata},
     {NULL, NULL},
 };
-const luaL_Reg lcctx_metadata_functions[] = {{"metadata", metadata_now}, {NULL, NULL}};
+const luaL_Reg lcctx_metadata_functions[] = {
+    {"metadata", metadata_now},
+    {"metadata_scope", metadata_scope_now},
+    {"metadata_pairs", metadata_pairs_now},
+    {NULL, NULL},
+};

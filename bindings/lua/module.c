@@ -6,7 +6,7 @@ static const luaL_Reg *const methods[] = {
     lcctx_derive_methods,   lcctx_ask_methods,      lcctx_cause_methods,
     lcctx_value_methods,    lcctx_metadata_methods, lcctx_run_methods,
     lcctx_token_methods,    lcctx_observe_methods,  lcctx_wait_methods,
-    lcctx_pollable_methods, lcctx_export_methods,
+    lcctx_pollable_methods, lcctx_export_methods,   lcctx_response_methods,
 };
 static const luaL_Reg *const functions[] = {
     lcctx_root_functions,      lcctx_ask_functions,      lcctx_cause_functions,
@@ -14,7 +14,7 @@ static const luaL_Reg *const functions[] = {
     lcctx_coroutine_functions, lcctx_slot_functions,     lcctx_clock_functions,
     lcctx_install_functions,   lcctx_local_functions,    lcctx_observe_functions,
     lcctx_wait_functions,      lcctx_guard_functions,    lcctx_export_functions,
-    lcctx_request_functions,
+    lcctx_request_functions,   lcctx_response_functions,
 };
 
 static void push_functions(lua_State *L, const luaL_Reg *const *lists, size_t n) {

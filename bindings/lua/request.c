@@ -22,7 +22,8 @@ static int end_request(lua_State *L) {
 }
 
 static void check_names(lua_State *L) {
-  static const char *const names[] = {"timeout", "deadline", "metadata", "parent", NULL};
+  static const char *const names[] = {"timeout", "deadline", "metadata",
+                                      "parent",  "response", NULL};
   for (lua_pushnil(L); lua_next(L, OPTIONS); lua_pop(L, 1)) {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
     const char *const *known = names;
@@ -30,7 +31,7 @@ static void check_names(lua_State *L) {
     if (*known == NULL)
       luaL_error(L,
                  "unknown option '%s' of a request: it has timeout, deadline, "
-                 "metadata and parent",
+                 "metadata, parent and response",
                  name);
   }
 }
@@ -61,9 +62,13 @@ static void find_parent(lua_State *L) {
   lua_replace(L, CONTEXT);
 }
 
-static void read_limits(lua_State *L, struct cctx_request_options *out) {
+static void read_options(lua_State *L, struct cctx_request_options *out) {
   int64_t seconds, limit = CCTX_NEVER;
   if (!lua_istable(L, OPTIONS)) return;
+  if (push_option(L, "response")) {
+    out->response = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+  }
   if (lcctx_field_seconds(L, OPTIONS, "timeout", &seconds))
     limit = cctx_deadline_after(seconds);
   if (lcctx_field_seconds(L, OPTIONS, "deadline", &seconds) && seconds < limit)
@@ -83,7 +88,7 @@ static void begin(lua_State *L) {
   lua_toclose(L, REQUEST);
   if (lua_istable(L, OPTIONS)) check_names(L);
   find_parent(L);
-  read_limits(L, &options);
+  read_options(L, &options);
   box = lcctx_new(L);
   lcctx_find_place(L, &place);
   if (cctx_request_begin_at(request, lcctx_check(L, CONTEXT), &options, place.file,

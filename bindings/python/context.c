@@ -152,10 +152,10 @@ static PyMethodDef context_methods[] = {
   METHOD(#name, cctx__py_context_##name, METH_NOARGS, "($self, /)", text),
     CCTX__PY_READERS(XX)
 #undef XX
-#define XX(name, first, text)                                                              \
+#define XX(name, parameters, text)                                                         \
   METHOD(#name, cctx__py_context_##name, METH_VARARGS | METH_KEYWORDS,                     \
-         "($self, /, " first ", default=None)", text),
-        CCTX__PY_LOOKUPS(XX)
+         "($self, /, " parameters ")", text),
+        CCTX__PY_CALLS(XX)
 #undef XX
             METHOD("with_value", cctx__py_with_value, METH_VARARGS,
                    "($self, key, value, /)",
@@ -164,8 +164,16 @@ static PyMethodDef context_methods[] = {
            "A child with all values of a mapping."),
     METHOD("with_metadata", cctx__py_with_metadata, METH_VARARGS | METH_KEYWORDS,
            "($self, /, name, value=None, scope='request')",
-           "A child with one more pair, or with the pairs of a mapping. scope is 'hop',\n"
-           "'request' or 'upstream'."),
+           "A child with one more pair, or with the pairs of a mapping, or of items as\n"
+           "metadata_pairs() gives them. scope is 'hop', 'request' or 'upstream'."),
+    METHOD("without_metadata", cctx__py_without_metadata, METH_VARARGS,
+           "($self, /, *names)", "A child without these names, of whatever scope."),
+    METHOD("with_response", cctx__py_with_response, METH_VARARGS | METH_KEYWORDS,
+           "($self, /, policy='last')",
+           "A child with a response of its own, for one call: what is received under it\n"
+           "comes there. policy is 'last', 'first' or 'append'."),
+    METHOD("response_end", cctx__py_response_end, METH_NOARGS, "($self, /)",
+           "Nothing comes into the response any more. True if this call ended it."),
     METHOD("with_cancel", context_with_cancel, METH_NOARGS, "($self, /)",
            "A child that cancel() can stop."),
     METHOD(

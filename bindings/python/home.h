@@ -140,33 +140,72 @@ extern PyType_Spec cctx__py_context_spec;
 /* The doc string of a callable: its signature, then what it does. */
 #define CCTX__PY_DOC(name, signature, text) PyDoc_STR(name signature "\n--\n\n" text)
 
-/* read.c: readers as methods of a Context and as flat functions, XX(name, text); a look-up
- * takes a name and a default, XX(name, what its first argument is called, text). */
+/* Methods of a Context, and flat functions about the current one: readers, XX(name, text), and
+ * calls that take arguments, XX(name, its parameters, text). */
 #define CCTX__PY_READERS(XX)                                                               \
-  XX(metadata_pairs, "All metadata, as a list of (name, value, scope).")                   \
   XX(deadline, "The deadline in seconds of time.monotonic(), or None.")                    \
   XX(remaining, "Seconds until the deadline, 0.0 once it has passed, or None.")            \
   XX(err, "None while work may go on, else 'canceled' or 'deadline_exceeded'.")            \
   XX(cause, "Why it is done: a Cause, or None while live.")                                \
   XX(check, "Raise Canceled or DeadlineExceeded if it is done.")                           \
-  XX(can_be_done, "Whether it can ever be done.")
-#define CCTX__PY_LOOKUPS(XX)                                                               \
-  XX(value, "key", "The nearest value of the key of this name.")                           \
-  XX(metadata, "name", "The metadata of this name, a str.")
+  XX(can_be_done, "Whether it can ever be done.")                                          \
+  XX(response, "What the response holds now, as the metadata of a Context.")
+#define CCTX__PY_CALLS(XX)                                                                 \
+  XX(value, "key, default=None", "The nearest value of the key of this name.")             \
+  XX(metadata, "name, default=None, scope=None",                                           \
+     "The metadata of this name, a str; if a scope is given, only of that one.")           \
+  XX(metadata_scope, "name", "The scope in which this name is, or None.")                  \
+  XX(metadata_pairs, "scope=None",                                                         \
+     "All metadata, or those of a scope, as a list of (name, value, scope).")              \
+  XX(response_set, "name, value=None",                                                     \
+     "Set a pair, or those of a mapping, in the response of the request. False where\n"    \
+     "it takes none, or has ended.")                                                       \
+  XX(response_receive, "name, value=None",                                                 \
+     "Put what the other side answered into the response of the call. False where it\n"    \
+     "takes none, or has ended.")
 
-#define XX(name, text) PyObject *cctx__py_context_##name(PyObject *self, PyObject *unused);
+#define XX(name, text)                                                                     \
+  PyObject *cctx__py_read_##name(struct home *home, cctx *ctx);                            \
+  PyObject *cctx__py_context_##name(PyObject *self, PyObject *unused);
 CCTX__PY_READERS(XX)
 #undef XX
-#define XX(name, first, text)                                                              \
+#define XX(name, parameters, text)                                                         \
+  PyObject *cctx__py_read_##name(struct home *home, cctx *ctx, bool is_current,            \
+                                 PyObject *args, PyObject *kwargs);                        \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *args, PyObject *kwargs);
-CCTX__PY_LOOKUPS(XX)
+CCTX__PY_CALLS(XX)
 #undef XX
 extern PyMethodDef cctx__py_readers[];
 
-/* store.c: the methods that derive a Context that knows more. */
+/* read.c: the name of something that may be stored, in `*name`: 1. 0 for a str that cannot name
+ * anything, which is then absent; -1 with an exception for what is no str. */
+int cctx__py_to_name(PyObject *object, const char *what, const char **name);
+
+/* store.c: values. The items of a mapping, as a list of pairs; a new reference. */
+PyObject *cctx__py_items(PyObject *mapping, const char *what);
 PyObject *cctx__py_with_value(PyObject *self, PyObject *args);
 PyObject *cctx__py_with_values(PyObject *self, PyObject *mapping);
+
+/* metadata.c: pairs that borrow from `items`. */
+struct py_pairs {
+  PyObject *items;
+  struct cctx_metadata_pair *at;
+  size_t n;
+};
+
+/* From a name and its value, or, where that is NULL, from a mapping or items. -1 with an exception,
+ * and nothing to give back. */
+int cctx__py_pairs_init(struct py_pairs *pairs, PyObject *name, PyObject *value,
+                        PyObject *scope);
+void cctx__py_pairs_done(struct py_pairs *pairs);
+/* Raise what the core says of pair `bad`. */
+PyObject *cctx__py_pairs_refused(const struct py_pairs *pairs, int status, size_t bad);
 PyObject *cctx__py_with_metadata(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cctx__py_without_metadata(PyObject *self, PyObject *names);
+
+/* response.c */
+PyObject *cctx__py_with_response(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cctx__py_response_end(PyObject *self, PyObject *unused);
 
 /* use.c */
 extern PyType_Spec cctx__py_use_spec, cctx__py_block_spec;

@@ -4,9 +4,7 @@
  */
 #include "home.h"
 
-/* The name of something that may be stored, in `*name`: 1. 0 for a str that cannot name anything,
- * which is then absent; -1 with an exception for what is no str. */
-static int to_name(PyObject *object, const char *what, const char **name) {
+int cctx__py_to_name(PyObject *object, const char *what, const char **name) {
   Py_ssize_t len;
   *name = cctx__py_text(object, what, &len);
   if (*name) return strlen(*name) == (size_t)len;
@@ -20,15 +18,15 @@ static PyObject *or_default(PyObject *absent) {
   return absent;
 }
 
-static PyObject *read_value(struct home *home, cctx *ctx, bool is_current, PyObject *args,
-                            PyObject *kwargs) {
+PyObject *cctx__py_read_value(struct home *home, cctx *ctx, bool is_current, PyObject *args,
+                              PyObject *kwargs) {
   static char *names[] = {"key", "default", NULL};
   PyObject *key, *absent = Py_None, *bound = NULL;
   cctx_variant value;
   const char *name;
   int is_name;
   if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:value", names, &key, &absent) ||
-      (is_name = to_name(key, "key", &name)) < 0)
+      (is_name = cctx__py_to_name(key, "key", &name)) < 0)
     return NULL;
   if (is_name && is_current) bound = cctx__py_bound_value(home, ctx, name);
   if (bound) return bound;
@@ -37,65 +35,33 @@ static PyObject *read_value(struct home *home, cctx *ctx, bool is_current, PyObj
   return cctx__py_from_value(home, &value);
 }
 
-static PyObject *read_metadata(struct home *home, cctx *ctx, bool is_current,
-                               PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"name", "default", NULL};
-  PyObject *object, *absent = Py_None;
-  const char *name, *value;
-  size_t len;
-  int is_name;
-  (void)home, (void)is_current;
-  if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|O:metadata", names, &object, &absent) ||
-      (is_name = to_name(object, "name", &name)) < 0)
-    return NULL;
-  value = is_name ? cctx_metadata(ctx, name, &len) : NULL;
-  if (value == NULL) return or_default(absent);
-  return PyUnicode_DecodeUTF8(value, (Py_ssize_t)len, "surrogateescape");
-}
-
-static PyObject *read_metadata_pairs(struct home *home, cctx *ctx) {
-  PyObject *list = PyList_New(0);
-  struct cctx_metadata_pair pair;
-  (void)home;
-  for (size_t i = 0; list && cctx_metadata_at(ctx, i, &pair) == CCTX_OK; i++) {
-    PyObject *value =
-        PyUnicode_DecodeUTF8(pair.value, (Py_ssize_t)pair.len, "surrogateescape");
-    PyObject *item = value ? Py_BuildValue("(sNs)", pair.name, value,
-                                           cctx_metadata_scope_word((int)pair.scope))
-                           : NULL;
-    if (item == NULL || PyList_Append(list, item) < 0) Py_CLEAR(list);
-    Py_XDECREF(item);
-  }
-  return list;
-}
-
-static PyObject *read_deadline(struct home *home, cctx *ctx) {
+PyObject *cctx__py_read_deadline(struct home *home, cctx *ctx) {
   (void)home;
   return cctx__py_from_time(cctx_deadline(ctx));
 }
 
-static PyObject *read_remaining(struct home *home, cctx *ctx) {
+PyObject *cctx__py_read_remaining(struct home *home, cctx *ctx) {
   (void)home;
   return cctx__py_from_time(cctx_remaining(ctx));
 }
 
-static PyObject *read_err(struct home *home, cctx *ctx) {
+PyObject *cctx__py_read_err(struct home *home, cctx *ctx) {
   int status = cctx_err(ctx);
   (void)home;
   if (status == CCTX_OK) Py_RETURN_NONE;
   return PyUnicode_FromString(cctx_status_word(status));
 }
 
-static PyObject *read_cause(struct home *home, cctx *ctx) {
+PyObject *cctx__py_read_cause(struct home *home, cctx *ctx) {
   return cctx__py_cause(home, ctx);
 }
 
-static PyObject *read_check(struct home *home, cctx *ctx) {
+PyObject *cctx__py_read_check(struct home *home, cctx *ctx) {
   if (cctx__py_check(home, ctx) < 0) return NULL;
   Py_RETURN_NONE;
 }
 
-static PyObject *read_can_be_done(struct home *home, cctx *ctx) {
+PyObject *cctx__py_read_can_be_done(struct home *home, cctx *ctx) {
   (void)home;
   return PyBool_FromLong(cctx_can_be_done(ctx));
 }
@@ -111,12 +77,13 @@ static cctx *current_ref(struct home *home) {
 #define XX(name, text)                                                                     \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *unused) {                    \
     (void)unused;                                                                          \
-    return read_##name(((context_object *)self)->home, ((context_object *)self)->ctx);     \
+    return cctx__py_read_##name(((context_object *)self)->home,                            \
+                                ((context_object *)self)->ctx);                            \
   }                                                                                        \
   static PyObject *current_##name(PyObject *module, PyObject *unused) {                    \
     struct home *home = cctx__py_home_here();                                              \
     cctx *ctx = home ? current_ref(home) : NULL;                                           \
-    PyObject *result = home ? read_##name(home, ctx) : NULL;                               \
+    PyObject *result = home ? cctx__py_read_##name(home, ctx) : NULL;                      \
     (void)module, (void)unused;                                                            \
     cctx_unref(ctx);                                                                       \
     return result;                                                                         \
@@ -124,20 +91,20 @@ static cctx *current_ref(struct home *home) {
 CCTX__PY_READERS(XX)
 #undef XX
 
-#define XX(name, first, text)                                                              \
+#define XX(name, parameters, text)                                                         \
   PyObject *cctx__py_context_##name(PyObject *self, PyObject *args, PyObject *kwargs) {    \
-    return read_##name(((context_object *)self)->home, ((context_object *)self)->ctx,      \
-                       false, args, kwargs);                                               \
+    return cctx__py_read_##name(((context_object *)self)->home,                            \
+                                ((context_object *)self)->ctx, false, args, kwargs);       \
   }                                                                                        \
   static PyObject *current_##name(PyObject *module, PyObject *args, PyObject *kwargs) {    \
     struct home *home = cctx__py_home_here();                                              \
     cctx *ctx = home ? current_ref(home) : NULL;                                           \
-    PyObject *result = home ? read_##name(home, ctx, true, args, kwargs) : NULL;           \
+    PyObject *result = home ? cctx__py_read_##name(home, ctx, true, args, kwargs) : NULL;  \
     (void)module;                                                                          \
     cctx_unref(ctx);                                                                       \
     return result;                                                                         \
   }
-CCTX__PY_LOOKUPS(XX)
+CCTX__PY_CALLS(XX)
 #undef XX
 
 PyMethodDef cctx__py_readers[] = {
@@ -145,10 +112,10 @@ PyMethodDef cctx__py_readers[] = {
   {#name, current_##name, METH_NOARGS, CCTX__PY_DOC(#name, "()", text)},
     CCTX__PY_READERS(XX)
 #undef XX
-#define XX(name, first, text)                                                              \
+#define XX(name, parameters, text)                                                         \
   {#name, CCTX__PY_METHOD(current_##name), METH_VARARGS | METH_KEYWORDS,                   \
-   CCTX__PY_DOC(#name, "(" first ", default=None)", text)},
-        CCTX__PY_LOOKUPS(XX)
+   CCTX__PY_DOC(#name, "(" parameters ")", text)},
+        CCTX__PY_CALLS(XX)
 #undef XX
             {NULL, NULL, 0, NULL},
 };

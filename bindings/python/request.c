@@ -8,6 +8,7 @@ typedef struct {
   PyObject_HEAD PyObject *parent; /* the cctx.Context that it derives from */
   PyObject *guard;                /* of async with; see cctx/_guard.py */
   int64_t timeout;                /* ns, CCTX_NEVER: none of its own */
+  int response;                   /* whether it has one */
   cctx_request request;
   bool begun;
 } request_object;
@@ -32,14 +33,15 @@ static PyObject *to_parent(struct home *home, PyObject *parent, PyObject *metada
 }
 
 static PyObject *request_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-  static char *names[] = {"parent", "timeout", "metadata", NULL};
+  static char *names[] = {"parent", "timeout", "metadata", "response", NULL};
   struct home *home = cctx__py_home_here();
   PyObject *parent = Py_None, *seconds = Py_None, *metadata = Py_None;
   request_object *self;
   int64_t timeout;
+  int response = 0;
   if (home == NULL ||
-      !PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOO:request", names, &parent, &seconds,
-                                   &metadata) ||
+      !PyArg_ParseTupleAndKeywords(args, kwargs, "|$OOOp:request", names, &parent, &seconds,
+                                   &metadata, &response) ||
       cctx__py_to_timeout(seconds, "timeout", &timeout) < 0 ||
       (parent = to_parent(home, parent, metadata)) == NULL)
     return NULL;
@@ -50,21 +52,22 @@ static PyObject *request_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
   }
   self->parent = parent;
   self->timeout = timeout;
+  self->response = response;
   return (PyObject *)self;
 }
 
 /* In the options no time at all says "no limit"; one that has passed is as good as now. */
-static struct cctx_request_options to_options(int64_t timeout) {
-  struct cctx_request_options options = {.deadline = 0};
-  if (timeout == CCTX_NEVER) return options;
-  options.deadline = cctx_deadline_after(timeout);
+static struct cctx_request_options to_options(const request_object *self) {
+  struct cctx_request_options options = {.response = self->response != 0};
+  if (self->timeout == CCTX_NEVER) return options;
+  options.deadline = cctx_deadline_after(self->timeout);
   if (options.deadline == 0) options.deadline = -1;
   return options;
 }
 
 static PyObject *request_enter(PyObject *object, PyObject *unused) {
   request_object *self = (request_object *)object;
-  struct cctx_request_options options = to_options(self->timeout);
+  struct cctx_request_options options = to_options(self);
   struct home *home = cctx__py_home_here();
   const char *file;
   int line;
@@ -143,9 +146,10 @@ static PyMemberDef request_members[] = {
 
 PyDoc_STRVAR(
     request_doc,
-    "request(*, parent=None, timeout=None, metadata=None)\n--\n\n"
+    "request(*, parent=None, timeout=None, metadata=None, response=False)\n--\n\n"
     "A scope for one request: derive from parent (background, if it is None) a context\n"
     "that can be canceled, with this timeout and these metadata, and make it current.\n"
+    "With response=True it has a response that code inside can set.\n"
     "Leaving ends the request: its context is canceled, and whatever only inherited it\n"
     "finds background as current from then on.");
 

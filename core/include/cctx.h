@@ -38,6 +38,7 @@
 #include <cctx/metadata.h> /* what may travel with the request */
 #include <cctx/current.h>  /* the context that the running code works for */
 #include <cctx/request.h>  /* how long what is inherited lasts */
+#include <cctx/response.h> /* what goes back to the caller */
 #include <cctx/loop.h>     /* being told that a context is done, and waiting for it */
 #include <cctx/carrier.h>  /* across processes */
 

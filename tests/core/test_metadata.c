@@ -168,7 +168,7 @@ static cctx *without(cctx *parent, const char *name) {
   return ctx;
 }
 
-/* From whatever scope; and no other copy stays. */
+/* S46: and no other copy stays. */
 TEST(a_pair_without_a_value_takes_its_name_out_of_whatever_scope) {
   static const enum cctx_metadata_scope scopes[] = {CCTX_UPSTREAM, CCTX_HOP, CCTX_REQUEST};
   for (int i = 0; i < 3; i++) {
@@ -256,6 +256,7 @@ TEST(texts_live_on_where_they_were_set) {
   cctx_unref(free);
 }
 
+/* S45: so that one scope alone can be asked. */
 TEST(the_scope_of_a_name_is_told) {
   cctx *hop = set(cctx_background(), CCTX_HOP, "a", "1");
   cctx *both = set(hop, CCTX_UPSTREAM, "b", "2"),

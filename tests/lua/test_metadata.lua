@@ -116,3 +116,87 @@ test("an unknown scope is refused with the known ones", function()
   fails('use "hop", "request" or "upstream"', ctx.with_metadata, ctx, { m = "1" }, "Hop")
   fails('use "hop", "request" or "upstream"', ctx.with_metadata, ctx, "m", "1", 2)
 end)
+
+-- ---- Scopes, and taking out ----
+
+local function in_three_scopes()
+  return background:with_metadata {
+    { name = "h", value = "1", scope = "hop" },
+    { name = "r", value = "2" },
+    { name = "u", value = "3", scope = "upstream" },
+    { name = "h2", value = "4", scope = "hop" },
+  }
+end
+
+local function names(list)
+  local all = {}
+  for i, pair in ipairs(list) do all[i] = pair.name end
+  return table.concat(all, " ")
+end
+
+test("S45: the scope of a name is told, and one scope alone can be asked", function()
+  local ctx = in_three_scopes()
+  assert(ctx:metadata_scope "h" == "hop" and ctx:metadata_scope "r" == "request")
+  assert(ctx:metadata_scope "u" == "upstream" and ctx:metadata_scope "none" == nil)
+  assert(ctx:metadata_scope "h\0" == nil and ctx:metadata_scope "" == nil)
+  assert(ctx:metadata("h", "hop") == "1" and ctx:metadata("h", "request") == nil)
+  assert(ctx:metadata("h", nil) == "1" and ctx:metadata("none", "hop") == nil)
+  ctx = ctx:with_metadata("h", "5")
+  assert(ctx:metadata("h", "hop") == nil and ctx:metadata("h", "request") == "5")
+end)
+
+test("pairs of one scope", function()
+  local ctx = in_three_scopes()
+  assert(names(ctx:metadata_pairs "hop") == "h h2")
+  assert(names(ctx:metadata_pairs "upstream") == "u")
+  assert(names(ctx:metadata_pairs(nil)) == "h r u h2")
+  assert(#background:metadata_pairs "hop" == 0)
+end)
+
+test("an unknown scope is refused by every reader", function()
+  local ctx = in_three_scopes()
+  fails('use "hop", "request" or "upstream"', ctx.metadata, ctx, "h", "Hop")
+  fails('use "hop", "request" or "upstream"', ctx.metadata, ctx, "h", 1)
+  fails('use "hop", "request" or "upstream"', ctx.metadata_pairs, ctx, "stale")
+  fails('use "hop", "request" or "upstream"', cctx.metadata_pairs, "stale")
+end)
+
+test("S46: a name is taken out of whatever scope", function()
+  local ctx = in_three_scopes()
+  assert(names(ctx:without_metadata("h"):metadata_pairs()) == "r u h2")
+  assert(names(ctx:without_metadata("r"):metadata_pairs()) == "h u h2")
+  assert(names(ctx:without_metadata("u", "h"):metadata_pairs()) == "r h2")
+  assert(ctx:without_metadata("h"):metadata_scope "h" == nil)
+  assert(names(ctx:metadata_pairs()) == "h r u h2")
+end)
+
+test("without all names there is no metadata", function()
+  local ctx = in_three_scopes():without_metadata("h", "u", "absent", "r", "h2", "h")
+  assert(#ctx:metadata_pairs() == 0)
+  assert(names(ctx:with_metadata("r", "1"):metadata_pairs()) == "r")
+  assert(#ctx:without_metadata():metadata_pairs() == 0)
+end)
+
+test("a name that cannot be is not taken out", function()
+  local ctx = in_three_scopes()
+  fails("metadata 'a b' has a name", ctx.without_metadata, ctx, "h", "a b")
+  fails("metadata 'h' has a name", ctx.without_metadata, ctx, "h\0")
+  fails("metadata '' has a name", ctx.without_metadata, ctx, "")
+  fails("string expected", ctx.without_metadata, ctx, "h", {})
+  assert(names(ctx:metadata_pairs()) == "h r u h2")
+end)
+
+test("siblings do not see each other", function()
+  local parent = background:with_metadata("a", "1")
+  local left, right = parent:with_metadata("b", "2"), parent:with_metadata("c", "3")
+  assert(names(left:metadata_pairs()) == "a b" and names(right:metadata_pairs()) == "a c")
+end)
+
+test("flat readers know scopes", function()
+  in_three_scopes():run(function()
+    assert(cctx.metadata_scope "h" == "hop" and cctx.metadata("h", "request") == nil)
+    assert(names(cctx.metadata_pairs "upstream") == "u")
+    assert(names(cctx.metadata_pairs()) == "h r u h2")
+  end)
+  assert(cctx.metadata_scope "h" == nil and #cctx.metadata_pairs() == 0)
+end)

@@ -61,6 +61,13 @@ def ask_in_two(ctx):
         return cctx.value("k"), cctx.metadata_pairs(), cctx.cause()
 
 
+def with_response(ctx):
+    call = ctx.with_response("append")
+    call.response_receive("a", "1")
+    call.response_receive({"a": text, "b": "2"})
+    return call.response().metadata_pairs(), call.response_end()
+
+
 def use_out_of_order(ctx):
     a, b = cctx.use(ctx), cctx.use(ctx.with_cancel())
     a.__enter__()
@@ -152,7 +159,12 @@ OPERATIONS = {
     "with_values": lambda ctx: ctx.with_values({"k": thing, "j": text, "i": [], "h": 1}),
     "value": lambda ctx: ctx.with_value("k", thing).value("k"),
     "with_metadata": lambda ctx: ctx.with_metadata({"a": text, "b": "c"}).metadata("a"),
-    "metadata_pairs": lambda ctx: ctx.with_metadata("a", "b").metadata_pairs(),
+    "with_metadata, items": lambda ctx: ctx.with_metadata([("a", text), ("b", "c", "hop")]),
+    "without_metadata": lambda ctx: ctx.with_metadata("a", "b").without_metadata("a", "c"),
+    "metadata_scope": lambda ctx: ctx.with_metadata("a", "b").metadata_scope("a"),
+    "metadata_pairs": lambda ctx: ctx.with_metadata("a", "b").metadata_pairs("request"),
+    "with_response": with_response,
+    "response_set": lambda ctx: (ctx.response_set({"a": text}), ctx.response()),
     "with_cancel": lambda ctx: ctx.with_cancel().cancel("enough"),
     "with_deadline": lambda ctx: ctx.with_deadline(5, "late").deadline(),
     "with_timeout": lambda ctx: ctx.with_timeout(5, "late").remaining(),

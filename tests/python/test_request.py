@@ -161,7 +161,7 @@ def test_status_says_why_the_current_context_is_what_it_is(root):
         ({"parent": 1}, TypeError, "parent must be a cctx.Context or None, not int"),
         ({"timeout": "1"}, TypeError, "timeout must be a number of seconds or None, not str"),
         ({"timeout": float("nan")}, ValueError, "timeout is not a number of seconds"),
-        ({"metadata": 1}, TypeError, "metadata must be a mapping, not int"),
+        ({"metadata": 1}, TypeError, "metadata must be a mapping, or items .* not int"),
         ({"metadata": {"a b": "c"}}, ValueError, "'a b' cannot be a metadata name"),
         ({"metadata": {"a": 1}}, TypeError, "metadata is a str for a str"),
         ({"timeot": 1}, TypeError, "timeot"),

@@ -24,7 +24,7 @@ CORE = """
     entries
     context
     watch metadata
-    stop
+    stop response
     scope interpreter
     current
     observer request release
@@ -42,7 +42,7 @@ PUBLIC = """
     memory clock log
     context
     value metadata current carrier loop
-    interpreter request
+    interpreter request response
 """
 
 # Everybody else sees public headers, system headers, and those of its own directory.

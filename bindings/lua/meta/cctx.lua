@@ -10,6 +10,7 @@
 local cctx = {}
 
 ---@alias cctx.Status "canceled"|"deadline_exceeded"
+---@alias cctx.Pairs table<string, string>|cctx.Pair[]
 ---@alias cctx.Scope "hop"|"request"|"upstream"
 ---@alias cctx.Value nil|boolean|integer|number|string
 
@@ -84,10 +85,21 @@ function Context:with_values(values) end
 ---@param value string
 ---@param scope? cctx.Scope default "request"
 ---@return cctx.Context
----@overload fun(self, pairs: table<string, string>, scope?: cctx.Scope): cctx.Context
----@overload fun(self, pairs: cctx.Pair[], scope?: cctx.Scope): cctx.Context
+---@overload fun(self, pairs: cctx.Pairs, scope?: cctx.Scope): cctx.Context
 ---@nodiscard
 function Context:with_metadata(name, value, scope) end
+
+---A child without these names, of whatever scope.
+---@param ... string
+---@return cctx.Context
+---@nodiscard
+function Context:without_metadata(...) end
+
+---A child with a response of its own, for one call: what is received under it comes there.
+---@param policy? "last"|"first"|"append" what becomes of a name that came before
+---@return cctx.Context
+---@nodiscard
+function Context:with_response(policy) end
 
 ---A child that `cancel` can stop.
 ---@return cctx.Context
@@ -162,13 +174,41 @@ function Context:can_be_done() end
 function Context:value(key) end
 
 ---@param name string
+---@param scope? cctx.Scope only what is in this one
 ---@return string?
 ---@nodiscard
-function Context:metadata(name) end
+function Context:metadata(name, scope) end
 
+---@param name string
+---@return cctx.Scope?
+---@nodiscard
+function Context:metadata_scope(name) end
+
+---@param scope? cctx.Scope only those of this one
 ---@return cctx.Pair[] in the order in which the names were first set
 ---@nodiscard
-function Context:metadata_pairs() end
+function Context:metadata_pairs(scope) end
+
+---What the response holds now, as the metadata of a context.
+---@return cctx.Context
+---@nodiscard
+function Context:response() end
+
+---Set in the response of the request that this context works for.
+---@param name string|cctx.Pairs
+---@param value? string
+---@return boolean taken, "not_found"|"stale"? why nobody takes it
+function Context:response_set(name, value) end
+
+---Put what the other side answered into the response of the call, by its policy.
+---@param name string|cctx.Pairs
+---@param value? string
+---@return boolean taken, "not_found"|"stale"? why nobody takes it
+function Context:response_receive(name, value) end
+
+---Nothing comes into the response any more; for the context that has it.
+---@return boolean ended whether this call did
+function Context:response_end() end
 
 -- ---- The same about the current context, without an object ----
 
@@ -199,9 +239,34 @@ function cctx.remaining() end
 function cctx.value(key) end
 
 ---@param name string
+---@param scope? cctx.Scope only what is in this one
 ---@return string?
 ---@nodiscard
-function cctx.metadata(name) end
+function cctx.metadata(name, scope) end
+
+---@param name string
+---@return cctx.Scope?
+---@nodiscard
+function cctx.metadata_scope(name) end
+
+---@param scope? cctx.Scope only those of this one
+---@return cctx.Pair[]
+---@nodiscard
+function cctx.metadata_pairs(scope) end
+
+---@return cctx.Context
+---@nodiscard
+function cctx.response() end
+
+---@param name string|cctx.Pairs
+---@param value? string
+---@return boolean taken, "not_found"|"stale"? why nobody takes it
+function cctx.response_set(name, value) end
+
+---@param name string|cctx.Pairs
+---@param value? string
+---@return boolean taken, "not_found"|"stale"? why nobody takes it
+function cctx.response_receive(name, value) end
 
 -- ---- Running ----
 
@@ -279,8 +344,9 @@ function cctx.install() end
 ---@class cctx.RequestOptions
 ---@field timeout? number seconds from now
 ---@field deadline? number seconds of `cctx.now()`
----@field metadata? table<string, string>|cctx.Pair[]
+---@field metadata? cctx.Pairs
 ---@field parent? cctx.Context default: the current one
+---@field response? boolean it has a response that code inside can set
 
 ---Call `f` under a new request, which ends with it. What was inherited inside sees
 ---background after that; what was handed over is canceled.

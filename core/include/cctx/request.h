@@ -35,6 +35,7 @@ struct cctx_request_options {
   int64_t deadline;                          /**< absolute, ns; 0: no limit of its own */
   const struct cctx_metadata_pair *metadata; /**< copied, as by cctx_with_metadata */
   size_t metadata_n;
+  bool response; /**< it has a response, which the host reads; see cctx/response.h */
 };
 
 /** A request that has begun. */
