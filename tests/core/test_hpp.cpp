@@ -102,6 +102,9 @@ TEST(misuse_is_told_by_exceptions_that_change_nothing) {
   const cctx::ref ctx = cctx::background().with_metadata("a", "1");
   CHECK(throws<std::logic_error>([&] { ctx.cancel(); }));
   CHECK(throws<std::invalid_argument>([&] { (void)ctx.with_metadata("not a name", ""); }));
+  CHECK(throws<std::invalid_argument>([&] { (void)ctx.without_metadata("not a name"); }));
+  CHECK(!ctx.without_metadata("a").metadata("a"));
+  CHECK(ctx.with_metadata("a", std::string_view()).metadata("a")->empty());
   CHECK(throws<std::length_error>(
       [&] { (void)ctx.with_metadata("b", std::string(CCTX_METADATA_BYTES_MAX, 'x')); }));
   CHECK(throws<std::invalid_argument>([&] { (void)ctx.on_done(nullptr, nullptr); }));

@@ -94,6 +94,15 @@ public:
     }
   }
 
+  /** Takes the name out, of whatever scope. std::invalid_argument as above. */
+  [[nodiscard]] ref without_metadata(const char *name) const {
+    const struct cctx_metadata_pair pair = {CCTX_REQUEST, name, nullptr, 0};
+    cctx *out = nullptr;
+    if (cctx_with_metadata(&out, ctx_, &pair, 1, nullptr) == CCTX_EINVAL)
+      throw std::invalid_argument("cctx: not a name of metadata");
+    return adopt(out);
+  }
+
   /* Stopping, and asking. */
 
   /** Whether this call stopped it. std::logic_error if it cannot be canceled by itself. */
