@@ -120,7 +120,8 @@ bool request_add_body(struct request *request, const char *bytes, size_t len) {
 /* Begun, and current nowhere: between two calls of its handler, as before the first, a
  * request's thread works for others. */
 static int mark_begin(cctx_request *mark, cctx *parent) {
-  int status = cctx_request_begin(mark, parent, NULL);
+  const struct cctx_request_options options = {.response = true};
+  int status = cctx_request_begin(mark, parent, &options);
   cctx_detach(&mark->token);
   mark->token = (cctx_token){NULL, 0}; /* its end has nothing to detach */
   return status;
@@ -146,7 +147,25 @@ int request_begin(struct request *request, cctx *ctx) {
   return may ? 0 : CCTX_ECANCELED;
 }
 
+static bool has_header(const struct headers *headers, const char *name) {
+  for (size_t i = 0; i < headers->n; i++)
+    if (strcasecmp(headers->at[i].name, name) == 0) return true;
+  return false;
+}
+
+/* What code below the handler has set goes beside the headers that the handler returned. */
+static void answer_response(struct request *request) {
+  struct cctx_metadata_pair pair;
+  cctx_response_end(request->mark.ctx);
+  cctx *response = cctx_response(request->mark.ctx);
+  for (size_t i = 0; cctx_metadata_at(response, i, &pair) == 0; i++)
+    if (strlen(pair.value) == pair.len && !has_header(&request->answer.headers, pair.name))
+      request_answer_header(request, pair.name, pair.value);
+  cctx_unref(response);
+}
+
 void request_finish(struct request *request) {
+  answer_response(request);
   pthread_mutex_lock(&lock);
   *request->live_link = request->live_next;
   if (request->live_next) request->live_next->live_link = request->live_link;

@@ -80,7 +80,7 @@ void request_answer_header(struct request *request, const char *name, const char
 /* The answer for work that its context has stopped: 504 for CCTX_EDEADLINE, else 503. */
 void request_answer_stopped(struct request *request, int status);
 
-/* The end of the work: cancel what is left of it, which is background for whoever only
+/* The end of the work: answer what was set in the response, cancel what is left of it, which is background for whoever only
  * inherited it, and give the request back. */
 void request_finish(struct request *request);
 

@@ -123,6 +123,19 @@ def test_the_context_of_the_request_is_seen_in_the_script_and_in_c(serve, langua
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_metadata_that_goes_back_is_in_the_answer(serve, language):
+    server = serve(*route("back", language))
+    for query, expected in ("", 200), ("?raise", 500):
+        status, body, answered = server.get(f"/{language}{query}")
+        assert (status, int(answered["Content-Length"])) == (expected, len(body))
+        names = {name.lower() for name in answered}
+        assert answered["x-cost"] == "3"
+        assert not names & {"x-split", "x-evil", "x-nul"}
+        if status == 200:
+            assert answered["x-own"] == {"lua": "lua", "py": "python"}[language]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_request_itself_is_an_argument(serve, language):
     server = serve(*route("who", language))
     headers = [("X-Test", "1"), ("x-TEST", "2")]
