@@ -13,7 +13,6 @@ const char *cctx_metadata_scope_word(int scope) {
   }
 }
 
-/* Nobody can tell a context from which the last pair was taken out from one that never had any. */
 int cctx__metadata_derive(const void *caller, cctx **out, cctx *parent,
                           const struct recipe *recipe, size_t *bad) {
   size_t size = 0, offender = 0;
@@ -27,7 +26,7 @@ int cctx__metadata_derive(const void *caller, cctx **out, cctx *parent,
     return status;
   }
   ctx->pairs = cctx__room(ctx);
-  ctx->metadata = ctx->pairs->n ? ctx : NULL;
+  ctx->metadata = ctx;
   *out = ctx;
   return CCTX_OK;
 }

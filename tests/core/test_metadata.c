@@ -271,6 +271,29 @@ TEST(the_scope_of_a_name_is_told) {
   cctx_unref(hop);
 }
 
+/* Each name is the beginning of the next. */
+TEST(a_name_is_compared_to_its_end) {
+  enum { N = 150 };
+  static char as[N + 1];
+  cctx *ctx = cctx_background();
+  memset(as, 'a', N);
+  for (int i = 0; i < N; i++) {
+    cctx *child = set(ctx, CCTX_HOP, &as[i], "");
+    cctx_unref(ctx);
+    ctx = child;
+  }
+  CHECK_EQ(cctx_metadata_count(ctx), N);
+  for (int i = N - 1; i >= 0; i -= 2) {
+    cctx *child = without(ctx, &as[i]);
+    cctx_unref(ctx);
+    ctx = child;
+  }
+  CHECK_EQ(cctx_metadata_count(ctx), N / 2);
+  for (int i = 0; i < N; i++)
+    CHECK_EQ(cctx_metadata_scope(ctx, &as[i]), i % 2 ? CCTX_ENOTFOUND : CCTX_HOP);
+  cctx_unref(ctx);
+}
+
 /* A name is only a name: what some carrier makes of a prefix is that carrier's. */
 TEST(no_prefix_of_a_name_means_anything) {
   cctx *one = set(cctx_background(), CCTX_HOP, "UPSTREAM_a", "1");

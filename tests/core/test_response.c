@@ -155,6 +155,7 @@ TEST(what_comes_late_goes_nowhere) {
   CHECK_EQ(receive(call, "late", "1"), CCTX_ESTALE);
   CHECK_STR(all_of(second.ctx), "");
   CHECK_STR(all_of(kept), "in=time");
+  CHECK_EQ(cctx_response_end(call), 0); /* a call's is its maker's to end */
   cctx_request_end(&second);
   cctx_unref(call);
   cctx_unref(kept);
@@ -179,6 +180,15 @@ TEST(an_ended_call_takes_nothing_and_stops_no_other) {
   CHECK_EQ(receive(two, "a", "1"), 0);
   cctx_unref(two);
   cctx_unref(one);
+}
+
+TEST(the_end_of_a_request_ends_its_response) {
+  cctx_request request;
+  begin(&request, cctx_background(), true);
+  cctx *kept = cctx_ref(request.ctx);
+  cctx_request_end(&request);
+  CHECK_EQ(cctx_response_end(kept), CCTX_ESTALE);
+  cctx_unref(kept);
 }
 
 TEST(only_whoever_has_a_response_ends_it) {
@@ -229,11 +239,12 @@ TEST(answers_merge_as_the_caller_wants) {
 }
 
 TEST(empty_values_join_nothing) {
+  struct cctx_metadata_pair none = {CCTX_HOP, "a", NULL, 9};
   cctx *call = call_of(cctx_background(), CCTX_APPEND);
   CHECK_EQ(receive(call, "a", ""), 0);
   CHECK_EQ(receive(call, "a", "1"), 0);
   CHECK_EQ(receive(call, "a", ""), 0);
-  CHECK_EQ(receive(call, "a", NULL), 0);
+  CHECK_EQ(cctx_response_receive(call, &none, 1, NULL), 0);
   CHECK_EQ(receive(call, "b", NULL), 0);
   CHECK_STR(all_of(call), "a=1");
   cctx_unref(call);
@@ -311,7 +322,58 @@ TEST(a_response_without_memory_is_as_before) {
   FAIL_EACH_ALLOCATION(set_and_read(CCTX_APPEND));
 }
 
-enum { THREADS = 4, WRITES = 200 };
+/* Memory is taken between reading and changing: what another thread may do then is done there. */
+static struct {
+  cctx *ctx;  /* NULL: nothing is to be done */
+  bool ended; /* else a pair is set */
+} meanwhile;
+
+static void *take_and_meddle(size_t size, void *arg) {
+  cctx *ctx = meanwhile.ctx;
+  (void)arg;
+  meanwhile.ctx = NULL;
+  if (ctx && meanwhile.ended) CHECK_EQ(cctx_response_end(ctx), 0);
+  if (ctx && !meanwhile.ended) CHECK_EQ(set(ctx, "other", "2"), 0);
+  return malloc(size);
+}
+
+static void give_plainly(void *memory, void *arg) {
+  (void)arg;
+  free(memory);
+}
+
+static int set_while(cctx *ctx, bool ended) {
+  const struct cctx_allocator allocator = {take_and_meddle, give_plainly, NULL};
+  int status;
+  meanwhile.ctx = ctx;
+  meanwhile.ended = ended;
+  cctx_set_allocator(&allocator);
+  status = set(ctx, "own", "1");
+  cctx_set_allocator(NULL);
+  CHECK(meanwhile.ctx == NULL);
+  return status;
+}
+
+TEST(what_another_sets_meanwhile_is_not_lost) {
+  cctx_request request;
+  begin(&request, cctx_background(), true);
+  CHECK_EQ(set(request.ctx, "first", "0"), 0);
+  CHECK_EQ(set_while(request.ctx, false), 0);
+  CHECK_STR(all_of(request.ctx), "first=0 other=2 own=1");
+  cctx_request_end(&request);
+}
+
+TEST(what_is_set_while_it_ends_goes_nowhere) {
+  cctx_request request;
+  begin(&request, cctx_background(), true);
+  CHECK_EQ(set(request.ctx, "first", "0"), 0);
+  CHECK_EQ(set_while(request.ctx, true), CCTX_ESTALE);
+  CHECK_STR(all_of(request.ctx), "first=0");
+  cctx_request_end(&request);
+}
+
+enum { THREADS = 4, WRITES = 300 };
+static pthread_barrier_t ready; /* of the writers and the test */
 
 struct writer {
   pthread_t thread;
@@ -320,32 +382,44 @@ struct writer {
   int late; /* how many were refused as such */
 };
 
+/* What nobody else writes must be there at once, and stay. */
+static void check_own(struct writer *writer, const char *value) {
+  cctx *response = cctx_response(writer->ctx);
+  CHECK_STR(cctx_metadata(response, writer->name, NULL), value);
+  cctx_unref(response);
+}
+
 static void *write_many(void *arg) {
   struct writer *writer = arg;
+  pthread_barrier_wait(&ready);
   for (int i = 0; i < WRITES; i++) {
     char value[16];
     int status;
     snprintf(value, sizeof value, "%d", i);
     status = set(writer->ctx, writer->name, value);
-    if (status == CCTX_ESTALE)
+    if (status == CCTX_ESTALE) {
       writer->late++;
-    else
+    } else {
       CHECK(status == 0 && writer->late == 0);
-    cctx_unref(cctx_response(writer->ctx));
+      check_own(writer, value);
+    }
   }
   return NULL;
 }
 
 static void start_writers(struct writer *writers, cctx *ctx) {
+  CHECK_EQ(pthread_barrier_init(&ready, NULL, THREADS + 1), 0);
   for (int i = 0; i < THREADS; i++) {
     writers[i] = (struct writer){.ctx = cctx_ref(ctx)};
     snprintf(writers[i].name, sizeof writers[i].name, "t%d", i);
     CHECK_EQ(pthread_create(&writers[i].thread, NULL, write_many, &writers[i]), 0);
   }
+  pthread_barrier_wait(&ready);
 }
 
 static void join_writers(struct writer *writers) {
   for (int i = 0; i < THREADS; i++) pthread_join(writers[i].thread, NULL);
+  pthread_barrier_destroy(&ready);
 }
 
 static void drop_writers(struct writer *writers) {
@@ -362,7 +436,7 @@ TEST(threads_that_set_at_once_lose_nothing) {
   response = cctx_response(request.ctx);
   for (int i = 0; i < THREADS; i++) {
     CHECK_EQ(writers[i].late, 0);
-    CHECK_STR(cctx_metadata(response, writers[i].name, NULL), "199");
+    CHECK_STR(cctx_metadata(response, writers[i].name, NULL), "299");
   }
   cctx_unref(response);
   cctx_request_end(&request);
