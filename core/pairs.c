@@ -68,7 +68,7 @@ static int check_pair(const struct cctx_metadata_pair *pair, size_t *bytes) {
 
 int cctx__pairs_measure(const struct recipe *recipe, size_t *size, size_t *bad) {
   const struct pairs *old = recipe->old;
-  size_t count = recipe->n + (old ? old->n : 0), bytes = 0;
+  size_t count = recipe->n + (old ? old->n : 0), texts = recipe->n, bytes = 0;
   for (size_t i = 0; i < recipe->n; i++) {
     int status = i < (size_t)CALL_MAX * CCTX_METADATA_PAIRS_MAX
                      ? check_pair(&recipe->more[i], &bytes)
@@ -78,8 +78,11 @@ int cctx__pairs_measure(const struct recipe *recipe, size_t *size, size_t *bad) 
       return status;
     }
   }
-  if (old && recipe->copies) bytes += old->bytes;
-  *size = sizeof(struct pairs) + count * (sizeof(struct pair) + 1 + 2) + bytes;
+  if (old && recipe->copies) {
+    texts += old->n;
+    bytes += old->bytes;
+  }
+  *size = sizeof(struct pairs) + count * (sizeof(struct pair) + 1) + bytes + 2 * texts;
   return CCTX_OK;
 }
 

@@ -137,6 +137,30 @@ TEST(of_two_pairs_of_one_name_the_later_wins) {
   cctx_unref(ctx);
 }
 
+/* As a field does that was sent twice. */
+TEST(every_reader_agrees_on_a_name_that_came_twice) {
+  struct cctx_metadata_pair twice[] = {{CCTX_REQUEST, "a", "1", 1},
+                                       {CCTX_REQUEST, "a", "2", 1},
+                                       {CCTX_UPSTREAM, "a", "3", 1}};
+  struct cctx_metadata_pair none = {CCTX_HOP, "a", NULL, 0};
+  cctx *came = NULL, *again, *gone = NULL;
+  CHECK_EQ(cctx_with_metadata(&came, cctx_background(), twice, 3, NULL), 0);
+  again = set(came, CCTX_REQUEST, "a", "9");
+  CHECK_EQ(cctx_with_metadata(&gone, again, &none, 1, NULL), 0);
+  CHECK_STR(cctx_metadata(came, "a", NULL), "3");
+  CHECK_STR(all_of(came), "upstream:a=3");
+  CHECK_STR(cctx_metadata(again, "a", NULL), "9");
+  CHECK_STR(all_of(again), "request:a=9");
+  CHECK(cctx_metadata(gone, "a", NULL) == NULL);
+  CHECK_STR(all_of(gone), "");
+  CHECK_EQ(cctx_metadata_count(came), 1);
+  CHECK_EQ(cctx_metadata_count(again), 1);
+  CHECK_EQ(cctx_metadata_count(gone), 0);
+  cctx_unref(gone);
+  cctx_unref(again);
+  cctx_unref(came);
+}
+
 TEST(no_pairs_at_all_give_a_child_that_sees_the_same) {
   cctx *parent = set(cctx_background(), CCTX_HOP, "a", "1"), *ctx = NULL, *bare = NULL;
   CHECK_EQ(cctx_with_metadata(&ctx, parent, NULL, 0, NULL), 0);

@@ -25,6 +25,7 @@ cctx\._.*
 cctx\.Canceled\.cause
 cctx\.DeadlineExceeded\.cause
 cctx\.Context\.with_metadata
+cctx\.(Context\.)?response_(set|receive)
 """
 
 

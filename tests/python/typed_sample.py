@@ -23,6 +23,17 @@ child: cctx.Context = ctx.with_value(TENANT, "acme").with_values({"a": 1, TENANT
 child.with_value(1, "acme")  # wrong
 child.with_metadata("a", "b", "hop").with_metadata({"a": "b"})
 child.with_metadata("a", "b", "everywhere")  # wrong
+child.with_metadata([("a", "b"), ("c", "d", "hop")]).without_metadata("a", "c")
+child.with_metadata([("a", 1)])  # wrong
+child.with_metadata(child.metadata_pairs("hop"))
+child.metadata_pairs("everywhere")  # wrong
+in_hop: Optional[str] = child.metadata("a", scope="hop")
+where: Optional[str] = cctx.metadata_scope("a")
+call = ctx.with_response("append")
+taken: bool = call.response_receive("a", "b") and cctx.response_set({"a": "b"})
+call.response_set("a", 1)  # wrong
+cost: Optional[str] = call.response().metadata("cost")
+ctx.with_response("newest")  # wrong
 values: Mapping[str, object] = ctx.values
 metadata: Mapping[str, str] = ctx.metadata_map
 ctx.values = {}  # wrong
@@ -56,7 +67,7 @@ with cctx.use(ctx) as used, cctx.timeout(1, "slow") as limited:
     both: "list[cctx.Context]" = [used, limited]
 with cctx.timeout_at(None), cctx.cancel_scope(), cctx.detached(keep_deadline=True):
     cctx.check()
-with cctx.request(parent=ctx, timeout=1, metadata={"a": "b"}) as served:
+with cctx.request(parent=ctx, timeout=1, metadata={"a": "b"}, response=True) as served:
     served.cancel("enough")
 cctx.use(1)  # wrong
 cctx.timeout("1")  # wrong
