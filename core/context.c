@@ -15,6 +15,7 @@
 
 #include <cctx/interpreter.h>
 
+#include "copies.h"
 #include "mark.h"
 #include "memory.h"
 #include "strict.h"
@@ -22,6 +23,9 @@
 static cctx background = {.deadline = CCTX_NEVER, .due = CCTX_NEVER, .magic = CCTX__LIVE};
 static cctx todo = {.deadline = CCTX_NEVER, .due = CCTX_NEVER, .magic = CCTX__LIVE};
 static atomic_size_t alive;
+
+/* No program works with nodes and lacks the note by which its core is found. */
+__attribute__((used)) static const struct cctx__core *const noted = &cctx__core;
 
 cctx *cctx_background(void) { return &background; }
 cctx *cctx_todo(void) { return &todo; }

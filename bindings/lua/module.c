@@ -49,8 +49,16 @@ static void init_state(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* The one that this module has been bound to: a program may have it inside. */
+static void check_core(lua_State *L) {
+  char why[1024];
+  if (cctx_core_check(CCTX_VERSION_STRING, why, sizeof why) != CCTX_OK)
+    luaL_error(L, "cctx: %s", why);
+}
+
 CCTX_API int luaopen_cctx(lua_State *L);
 CCTX_API int luaopen_cctx(lua_State *L) {
+  check_core(L);
   init_state(L);
   push_functions(L, functions, sizeof functions / sizeof *functions);
   lua_newtable(L);

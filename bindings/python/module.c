@@ -112,6 +112,19 @@ static PyObject *module_close(PyObject *module, PyObject *unused) {
   Py_RETURN_NONE;
 }
 
+/* Of the core that this module has been bound to: a program may have it inside. */
+static bool core_will_do(char *why, size_t size) {
+  return cctx_core_check(CCTX_VERSION_STRING, why, size) == CCTX_OK;
+}
+
+/* None, or what is wrong: what has been loaded since may have brought another core. */
+static PyObject *module_core_check(PyObject *module, PyObject *unused) {
+  char why[1024];
+  (void)module, (void)unused;
+  if (core_will_do(why, sizeof why)) Py_RETURN_NONE;
+  return PyUnicode_DecodeFSDefault(why);
+}
+
 static PyMethodDef module_methods[] = {
     {"current", module_current, METH_NOARGS,
      PyDoc_STR("current()\n--\n\nThe context that the running code works for.")},
@@ -129,6 +142,7 @@ static PyMethodDef module_methods[] = {
     {"stale_detaches", module_stale_detaches, METH_NOARGS,
      PyDoc_STR("stale_detaches()\n--\n\n"
                "How many scopes were left that had ended already, in this process.")},
+    {"_core_check", module_core_check, METH_NOARGS, NULL},
     {"_clock_set", module_clock_set, METH_O, NULL},
     {"_collect_works", module_collect_works, METH_NOARGS, NULL},
     {"_peek_works", module_peek_works, METH_NOARGS, NULL},
@@ -180,6 +194,11 @@ static int add_types(PyObject *module) {
 
 static int module_exec(PyObject *module) {
   struct state *state = PyModule_GetState(module);
+  char why[1024];
+  if (!core_will_do(why, sizeof why)) {
+    PyErr_Format(PyExc_ImportError, "cctx: %s", why);
+    return -1;
+  }
   if (cctx__py_home(PyInterpreterState_Get()) != NULL) {
     PyErr_SetString(PyExc_ImportError,
                     "cctx: this interpreter has loaded the extension already: it cannot be "

@@ -16,7 +16,7 @@ TOOL = "tests/tools/layers.py"
 # added here, in the lowest row it can have. A folder of it is a room of its own: the codecs of
 # carriers know contexts by their public headers, and no context knows them.
 CORE = """
-    text site memory list heap status log
+    text site memory list heap status log copies
     lock mark strict
     clock pool thread
     alarm

@@ -31,6 +31,15 @@ extern "C" {
  *  string. Compare with CCTX_VERSION_STRING, the version compiled against. */
 CCTX_API const char *cctx_version(void);
 
+/** Whether this process has one core, and one new enough for code compiled against the
+ *  version `needed`, such as CCTX_VERSION_STRING (its patch does not matter). A host asks
+ *  when it has loaded its plugins and extensions; the Lua module and the Python package ask when
+ *  they are loaded. Writes to `why` one sentence that names the files, "" if all is well,
+ *  cut to `size` bytes with a final NUL. A copy that is loaded but has all its functions
+ *  bound to another is no second core. CCTX_EBUSY: there are two; CCTX_ENOTFOUND: this
+ *  one is older; CCTX_EINVAL: `needed` is no version. Any thread. */
+CCTX_API int cctx_core_check(const char *needed, char *why, size_t size);
+
 /* ---- Status codes -------------------------------------------------------
  * A function that can fail for more reasons than lack of memory returns 0 or
  * one of these. The word is the one that C, Lua and Python all use.
