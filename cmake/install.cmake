@@ -49,8 +49,10 @@ set(INCLUDEDIR \"${CMAKE_INSTALL_INCLUDEDIR}\")
 include(\"${PROJECT_SOURCE_DIR}/cmake/pkgconfig.cmake\")" COMPONENT development)
 
 if(TARGET lua_cctx)
-  set_install_rpath(lua_cctx ${CCTX_LUA_MODULES})
-  install(TARGETS lua_cctx LIBRARY DESTINATION ${CCTX_LUA_MODULES} COMPONENT lua)
+  set_install_rpath(lua_preflight ${CCTX_LUA_MODULES})
+  set_install_rpath(lua_cctx ${CCTX_LUA_MODULES}/cctx)
+  install(TARGETS lua_preflight LIBRARY DESTINATION ${CCTX_LUA_MODULES} COMPONENT lua)
+  install(TARGETS lua_cctx LIBRARY DESTINATION ${CCTX_LUA_MODULES}/cctx COMPONENT lua)
   install(FILES bindings/lua/meta/cctx.lua
           DESTINATION ${CMAKE_INSTALL_DATADIR}/cctx/lua COMPONENT lua)
 endif()

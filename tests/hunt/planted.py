@@ -13,7 +13,7 @@ from faults import ROOT
 
 TARGETS = {
     "core": ("cctx", "libcctx.so.0"),
-    "bindings/lua": ("lua_cctx", "lua/cctx.so"),
+    "bindings/lua": ("lua_cctx", "lua/cctx/_cctx.so"),
     "bindings/python": ("py__cctx", "python/cctx/_cctx"),
 }
 
@@ -62,10 +62,11 @@ def link(lines, tree, output, before, after):
 
 def lay_out(tree, folder, part):
     """Links to what the tree has, but for the place of `part`."""
-    for directory in ("lua", "python/cctx"):
+    for directory in ("lua/cctx", "lua", "python/cctx"):
         (folder / directory).mkdir(parents=True, exist_ok=True)
         for path in (tree / directory).iterdir():
-            (folder / directory / path.name).symlink_to(path.resolve())
+            if not (folder / directory / path.name).exists():
+                (folder / directory / path.name).symlink_to(path.resolve())
     (folder / "libcctx.so.0").symlink_to((tree / "libcctx.so.0").resolve())
     target, prefix = TARGETS[part]
     place = next(path for path in folder.glob(prefix + "*") if ".so" in path.name)

@@ -13,6 +13,10 @@ A context follows the code as a contextvars.ContextVar does: tasks and copies of
 the running contextvars.Context inherit it. Times are seconds.
 """
 
+from cctx import _load
+
+_load.load_extension()  # before all that needs it
+
 from cctx._cctx import (
     Canceled,
     Cause,
