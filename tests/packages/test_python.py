@@ -60,18 +60,6 @@ def test_package_uses_the_core_that_is_loaded_already(environment, prefix):
     assert f"library       {prefix}/lib/libcctx.so.0\n" in said and "warning" not in said
 
 
-def test_core_that_is_too_old_is_refused_on_import(environment, tmp_path, run):
-    """One that a host loaded before, and that has not all that the package calls."""
-    (tmp_path / "old.map").write_text("CCTX_0.0 { global: cctx_version; local: *; };\n")
-    (tmp_path / "old.c").write_text("const char *cctx_version(void) { return 0; }\n")
-    old = tmp_path / "libcctx.so.0"
-    run("cc", "-shared", "-fPIC", f"-Wl,-soname,{old.name}", tmp_path / "old.c",
-        f"-Wl,--version-script={tmp_path}/old.map", "-o", old)  # fmt: skip
-    host = f"import ctypes; ctypes.CDLL({str(old)!r})\n"
-    said = environment.run("-c", host + "import cctx", fails=True)
-    assert re.search(r"ImportError: .*libcctx\.so\.0.*CCTX_0\.1.* not found", said)
-
-
 def test_source_is_built_where_neither_git_nor_a_repository_is(source):
     assert not [path for path in source.rglob("*") if path.name.startswith(".git")]
     assert not (source / "tests").exists()

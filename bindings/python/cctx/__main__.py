@@ -13,13 +13,13 @@ PACKAGE = pathlib.Path(cctx.__file__).parent
 
 
 def mapped_libraries():
-    """The files of every libcctx in this process, where the system tells."""
+    """The files that are called after libcctx, where the system tells."""
     try:
         lines = pathlib.Path("/proc/self/maps").read_text().splitlines()
     except OSError:
         return []
     paths = {line.split(None, 5)[5] for line in lines if line.count("/")}
-    return sorted(path for path in paths if pathlib.Path(path).name.startswith("libcctx."))
+    return sorted(path for path in paths if pathlib.Path(path).name.startswith("libcctx"))
 
 
 def version_of(distribution):
@@ -29,9 +29,10 @@ def version_of(distribution):
         return None
 
 
-def warnings(libraries):
-    if len(libraries) > 1:
-        yield "more than one libcctx is loaded: what one sets, the others do not see"
+def warnings():
+    core = cctx._cctx._core_check()
+    if core is not None:
+        yield core
     other = version_of("cctx")
     if other is not None:
         yield (
@@ -41,19 +42,18 @@ def warnings(libraries):
 
 
 def main():
-    libraries = mapped_libraries()
     rows = [
         ("version", f"{cctx.__version__} on {platform.python_implementation()} "
                     f"{platform.python_version()}"),  # fmt: skip
         ("distribution", f"pycctx {version_of('pycctx') or 'not installed'}"),
         ("package", PACKAGE),
-        ("extension", cctx._cctx.__file__),
-        *(("library", path) for path in libraries),
+        ("extension", getattr(cctx._cctx, "__file__", "inside the program")),
+        *(("library", path) for path in mapped_libraries()),
         ("headers", cctx.get_include()),
     ]
     for name, value in rows:
         print(f"{name:13} {value}")
-    wrong = list(warnings(libraries))
+    wrong = list(warnings())
     for sentence in wrong:
         print(f"warning: {sentence}", file=sys.stderr)
     return 1 if wrong else 0
