@@ -15,12 +15,14 @@ if(TARGET cctx_extras)
 endif()
 
 # set_install_rpath(TARGET DIRECTORY): TARGET, in DIRECTORY, finds the library that was
-# installed with it, wherever the whole was moved.
+# installed with it.
 function(set_install_rpath target directory)
-  get_filename_component(from "${directory}" ABSOLUTE BASE_DIR /prefix)
-  get_filename_component(to "${CMAKE_INSTALL_LIBDIR}" ABSOLUTE BASE_DIR /prefix)
-  file(RELATIVE_PATH way "${from}" "${to}")
-  set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN/${way}")
+  way_from("${directory}" ${CMAKE_INSTALL_LIBDIR} way)
+  if(NOT IS_ABSOLUTE "${way}")
+    set(way "$ORIGIN/${way}")
+  endif()
+  set_target_properties(${target} PROPERTIES INSTALL_RPATH "${way}"
+                        INSTALL_RPATH_USE_LINK_PATH ON)
 endfunction()
 
 install(TARGETS ${targets} EXPORT cctx
@@ -60,6 +62,18 @@ if(TARGET cctx_host)
   set_install_rpath(cctx_host ${CMAKE_INSTALL_BINDIR})
   install(TARGETS cctx_host RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
   install(FILES docs/cctx.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+endif()
+if(TARGET cctx_host AND TARGET py__cctx AND CCTX_PYTHON_MODULES)
+  set(package ${CCTX_PYTHON_MODULES}/cctx)
+  set_install_rpath(py__cctx ${package})
+  way_from(${package} "${CMAKE_INSTALL_INCLUDEDIR}" include)
+  way_from(${package} "${CMAKE_INSTALL_LIBDIR}" library)
+  configure_file(cmake/_system.py.in ${PROJECT_BINARY_DIR}/_system.py @ONLY)
+  file(GLOB files CONFIGURE_DEPENDS bindings/python/cctx/*.py bindings/python/cctx/*.pyi)
+  list(FILTER files EXCLUDE REGEX /_system.py$) # of a build in place
+  install(TARGETS py__cctx LIBRARY DESTINATION ${package} COMPONENT program)
+  install(FILES ${files} bindings/python/cctx/py.typed ${PROJECT_BINARY_DIR}/_system.py
+          DESTINATION ${package} COMPONENT program)
 endif()
 
 if(NOT outer)

@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where this program's own bindings are: beside the directory of its executable. */
+/* Where this program's own bindings are: by the way from its executable to where they were
+ * installed with it, or where a build tree has them. */
 #define _GNU_SOURCE 1
 #include "home.h"
 
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-bool find_home(const char *name, char out[PATH_MAX]) {
+/* Write to `out` the directory that `way` leads to, if it has `file`. */
+static bool find(const char *way, const char *file, char out[PATH_MAX]) {
   char exe[PATH_MAX], path[PATH_MAX];
-  struct stat info;
+  const char *from = "";
   ssize_t len = readlink("/proc/self/exe", exe, sizeof exe - 1);
-  if (len <= 0) return false;
+  if (len <= 0 || *way == '\0') return false;
   exe[len] = '\0';
-  int n = snprintf(path, sizeof path, "%s/../%s", dirname(exe), name);
-  if (n < 0 || (size_t)n >= sizeof path || !realpath(path, out)) return false;
-  return stat(out, &info) == 0 && S_ISDIR(info.st_mode);
+  if (*way != '/') from = dirname(exe);
+  int n = snprintf(path, sizeof path, "%s/%s/%s", from, way, file);
+  if (n < 0 || (size_t)n >= sizeof path || access(path, R_OK) != 0) return false;
+  n = snprintf(path, sizeof path, "%s/%s", from, way);
+  return realpath(path, out) != NULL;
+}
+
+bool find_lua_home(char out[PATH_MAX]) {
+  return find(HOST_LUA, "cctx.so", out) || find("../lua", "cctx.so", out);
+}
+
+bool find_python_home(char out[PATH_MAX]) {
+  return find(HOST_PYTHON, "cctx/__init__.py", out) ||
+         find("../python", "cctx/__init__.py", out);
 }

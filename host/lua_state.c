@@ -63,7 +63,7 @@ static int set_up(lua_State *L) {
   struct lua_setup *setup = lua_touserdata(L, 1);
   char home[PATH_MAX];
   luaL_openlibs(L);
-  if (find_home("lua", home)) add_path(L, home);
+  if (find_lua_home(home)) add_path(L, home);
   for (size_t i = setup->paths_n; i-- > 0;) add_path(L, setup->paths[i]);
   setup->api = cctx_lua_open(L);
   return 0;

@@ -51,7 +51,7 @@ static bool add_path(const char *directory) {
 
 static bool add_paths(const struct python_setup *setup) {
   char home[PATH_MAX];
-  if (find_home("python", home) && !add_path(home)) return false;
+  if (find_python_home(home) && !add_path(home)) return false;
   for (size_t i = setup->paths_n; i-- > 0;)
     if (!add_path(setup->paths[i])) return false;
   return true;

@@ -182,6 +182,10 @@ def test_uninstall_leaves_nothing(install, build, tmp_path, run, staged):
     install(prefix, env=stage)
     where = pathlib.Path(f"{stage.get('DESTDIR', '')}{prefix}")
     assert (where / "lib/libcctx.so.0").exists()
+    (tmp_path / "hello.py").write_text("import cctx")
+    program = [where / "bin/cctx", "run", tmp_path / "hello.py"]
+    run(*program, env={"PYTHONDONTWRITEBYTECODE": ""})
+    assert list(where.rglob("__pycache__"))
     run("cmake", "--build", build, "--target", "uninstall", env=stage)
     left = {str(path.relative_to(where)) for path in where.rglob("*")}
     assert left <= set(SHARED_DIRECTORIES), left
@@ -210,6 +214,30 @@ def test_moved_installation_still_works(install, tmp_path, run):
     configure(run, "package", project, f"-DCMAKE_PREFIX_PATH={moved}", "-DFEW=ON")
     run("cmake", "--build", project)
     assert run(project / "out/shared") == SAID
+
+
+HELLO = {
+    "hello.py": """
+import cctx, sys
+print(cctx.metadata("tenant"), cctx.__file__, cctx.get_include())""",
+    "hello.lua": """
+print(require "cctx".metadata "tenant", (package.searchpath("cctx", package.cpath)))""",
+}
+
+
+@pytest.mark.parametrize("script", HELLO)
+def test_installed_program_finds_its_own_bindings(install, tmp_path, run, script):
+    """Wherever it was moved, and without a word in the environment."""
+    moved = tmp_path / "moved here"
+    install(tmp_path / "was here").rename(moved)
+    (tmp_path / script).write_text(HELLO[script])
+    program = [moved / "bin/cctx", "run", "--meta", "tenant=acme", tmp_path / script]
+    said = run("env", "-i", *program, cwd="/").rstrip("\n")
+    package = moved / "lib/cctx/python/cctx"
+    assert said == {
+        "hello.py": f"acme {package}/__init__.py {moved}/include",
+        "hello.lua": f"acme\t{moved}/lib/lua/5.4/cctx.so",
+    }[script]
 
 
 def test_components_are_installed_by_themselves(install, tmp_path):
