@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cctx.h>
 #include <cctx/interpreter.h>
@@ -126,13 +125,12 @@ static bool is_same(const struct cctx__core *core) {
          memcmp(&core->functions, &cctx__core.functions, sizeof core->functions) == 0;
 }
 
+/* The program itself has no name. */
 static void fill(struct copy *copy, const struct cctx__core *core, const char *name) {
-  ssize_t len = *name ? 0 : readlink("/proc/self/exe", copy->file, sizeof copy->file - 1);
   copy->core = core;
-  if (len > 0)
-    copy->file[len] = '\0';
-  else
-    snprintf(copy->file, sizeof copy->file, "%s", *name ? name : "the program");
+  if (*name == '\0') name = "/proc/self/exe";
+  if (realpath(name, copy->file) == NULL)
+    snprintf(copy->file, sizeof copy->file, "%s", name);
 }
 
 static int visit(struct dl_phdr_info *object, size_t size, void *arg) {

@@ -18,9 +18,11 @@
 static char why[2 * PATH_MAX + 512];
 
 static const char *own_file(void) {
+  static char path[PATH_MAX];
   Dl_info info;
   void *function = dlsym(RTLD_DEFAULT, "cctx_version"); /* NULL: inside this program */
-  return function && dladdr(function, &info) ? info.dli_fname : "test_copies";
+  if (function && dladdr(function, &info) && realpath(info.dli_fname, path)) return path;
+  return "test_copies";
 }
 
 /* Load a copy of this program's library, under another name: its file, in `path`. */
