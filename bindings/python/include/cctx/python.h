@@ -79,8 +79,11 @@ static const struct cctx_py_api *cctx_py_table;
 
 /** Import the extension, and return its table; NULL with an exception (ImportError). */
 static inline const struct cctx_py_api *cctx_py_import(void) {
-  const struct cctx_py_api *table =
-      (const struct cctx_py_api *)PyCapsule_Import(CCTX_PY_CAPSULE, 0);
+  PyObject *module = PyImport_ImportModule("cctx._cctx"); /* says why it cannot be */
+  const struct cctx_py_api *table = NULL;
+  if (module != NULL)
+    table = (const struct cctx_py_api *)PyCapsule_Import(CCTX_PY_CAPSULE, 0);
+  Py_XDECREF(module);
   if (table != NULL && table->size < sizeof *table) {
     PyErr_SetString(PyExc_ImportError,
                     "cctx: the package that is installed is older than this program");
