@@ -56,7 +56,6 @@ static void check_core(lua_State *L) {
     luaL_error(L, "cctx: %s", why);
 }
 
-CCTX_API int luaopen_cctx(lua_State *L);
 CCTX_API int luaopen_cctx(lua_State *L) {
   check_core(L);
   init_state(L);

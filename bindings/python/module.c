@@ -247,5 +247,4 @@ static struct PyModuleDef module_def = {
     .m_free = module_free,
 };
 
-PyMODINIT_FUNC PyInit__cctx(void);
 PyMODINIT_FUNC PyInit__cctx(void) { return PyModuleDef_Init(&module_def); }

@@ -3,6 +3,7 @@
 
 import pathlib
 import re
+import shutil
 import sys
 
 import pytest
@@ -34,6 +35,17 @@ def test_detached_context_goes_on_where_its_original_has_ended(how, build, run):
 
 def test_host_restores_the_context_for_both_languages(build, run):
     said = run(build / "examples" / "host_both")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout == "Lua: acme\nPython: acme\nC: none\n"
+
+
+def test_static_host_has_all_inside(build, run, tmp_path):
+    (tmp_path / "cctx").mkdir()
+    for path in (ROOT / "bindings/python/cctx").glob("*.py"):
+        shutil.copy(path, tmp_path / "cctx")
+    said = run(
+        build / "examples" / "static_host", PYTHONPATH=str(tmp_path), LUA_CPATH="", LUA_PATH=""
+    )
     assert said.returncode == 0, said.stderr
     assert said.stdout == "Lua: acme\nPython: acme\nC: none\n"
 

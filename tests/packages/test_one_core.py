@@ -312,6 +312,60 @@ def test_host_that_shows_the_whole_archive_shares_its_core(build_host, run_host,
     assert run_host(build_host("whole", "-rdynamic", *whole)) == SHARED
 
 
+# ---- All inside -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def static_hosts(prefix, tmp_path_factory, run):
+    """The example, built against what is installed, as the docs say; and the package."""
+    build = tmp_path_factory.mktemp("static") / "the build"
+    try:
+        run("cmake", "-G", "Ninja", "-S", HERE / "static", "-B", build,
+            f"-DCMAKE_PREFIX_PATH={prefix}", f"-DPython3_EXECUTABLE={sys.executable}",
+            f"-DSOURCE={ROOT}/examples/static_host.c")  # fmt: skip
+    except AssertionError as error:
+        if "Could NOT find Python3" in str(error):
+            pytest.skip(f"{sys.executable} has no libpython to link")
+        raise
+    run("cmake", "--build", build)
+    (build / "package/cctx").mkdir(parents=True)
+    for path in (ROOT / "bindings/python/cctx").glob("*.py"):
+        shutil.copy(path, build / "package/cctx")
+    return build
+
+
+def run_static(run, static_hosts, name, *code, env=None, **options):
+    env = {**(env or {}), "PYTHONPATH": static_hosts / "package"}
+    return run(static_hosts / name, *code, env=env, **options).splitlines()
+
+
+@pytest.mark.parametrize("name", ["lean", "shown"])
+def test_static_host_has_both_bindings_inside(static_hosts, run, name):
+    assert run_static(run, static_hosts, name) == ["Lua: acme", "Python: acme", "C: none"]
+    tell = "import cctx; print(cctx._cctx.__spec__.origin, flush=True)\n"
+    no_files, *_ = run_static(run, static_hosts, name, "", tell + MAPPED)
+    assert no_files == "built-in"
+    assert "libcctx" not in run("ldd", static_hosts / name)
+
+
+def test_static_host_that_shows_its_core_shares_it_with_modules(static_hosts, run, build):
+    """Linked with libcctx.so.0, which is loaded and does nothing."""
+    code = "print(require 'whoami'.tenant())", MAPPED + "import cctx._cctx as c\n" + (
+        "print(c._core_check(), flush=True)"
+    )
+    env = {"LUA_CPATH": build / "lua/?.so"}
+    said = run_static(run, static_hosts, "shown", *code, env=env)
+    assert said == ["acme", str(build / NAME), "None", "C: none"]
+
+
+def test_static_host_that_does_not_is_told_of_the_second_core(static_hosts, run, build):
+    """The module finds nobody; the host does not get as far as a script."""
+    code, env = "print(require 'whoami'.tenant())", {"LUA_CPATH": build / "lua/?.so"}
+    said = run_static(run, static_hosts, "lean", code, env=env, fails=True)
+    assert "nil" in said and "Python: acme" not in said
+    assert any(names_both(line, static_hosts / "lean", build / NAME) for line in said), said
+
+
 # ---- The table and the note -------------------------------------------------------------
 
 

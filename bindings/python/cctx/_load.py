@@ -6,6 +6,7 @@ words of its own. A core that is found to be older only later is refused by the 
 """
 
 import re
+import sys
 
 LIBRARY = "libcctx.so.0"
 LACKS = [r"version `CCTX_([\d.]+)' not found", r"undefined symbol: (cctx_\w+)",
@@ -53,7 +54,24 @@ def explain(error):
     )
 
 
+def load_from_program():
+    """The extension that the program has inside: not every Python looks there for it."""
+    import importlib.machinery
+    import importlib.util
+
+    spec = importlib.machinery.BuiltinImporter.find_spec("cctx._cctx")
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]
+        raise
+    sys.modules["cctx"]._cctx = module
+
+
 def load_extension():
+    if "cctx._cctx" in sys.builtin_module_names and "cctx._cctx" not in sys.modules:
+        load_from_program()
     try:
         import cctx._cctx  # noqa: F401
     except ImportError as error:

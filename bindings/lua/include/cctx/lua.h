@@ -21,6 +21,10 @@ extern "C" {
  *     if (cctx_lua_pcall(L, ctx, 0, 0, 0) != LUA_OK) report(lua_tostring(L, -1));
  */
 
+/** The module, for a program that has it inside (the target cctx::static_lua): put it into
+ *  package.preload.cctx, and require finds it there. */
+CCTX_API int luaopen_cctx(lua_State *L);
+
 /** The table: one for all states of the process. */
 struct cctx_lua_api {
   size_t size; /**< of this struct in the module that is loaded; it only grows */

@@ -29,6 +29,10 @@ typedef struct cctx_py_released {
   cctx_token token;
 } cctx_py_released;
 
+/** The extension, for a program that has it inside (the target cctx::static_python), before
+ *  it initializes Python: PyImport_AppendInittab("cctx._cctx", PyInit__cctx). */
+PyMODINIT_FUNC PyInit__cctx(void);
+
 /** The table: one for all interpreters of the process. */
 struct cctx_py_api {
   size_t size; /**< of this struct in the extension that is loaded; it only grows */
