@@ -50,6 +50,12 @@ def directory(variable):
     return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
+def without_symbolic(command):
+    """Where the core is under another name, it is to be bound to the one there is."""
+    words = [re.sub(r",-Bsymbolic[^,]*", "", word) for word in command]
+    return [word for word in words if word != "-Wl"]
+
+
 def remove_brought(package):
     """What an earlier build put there, perhaps of the other kind."""
     for name in BROUGHT:
@@ -104,6 +110,7 @@ class BuildWithCore(build_ext):
             extra_preargs=FLAGS,
             depends=files("core/**/*.h"),
         )
+        self.compiler.linker_so = without_symbolic(self.compiler.linker_so)
         self.compiler.link_shared_object(
             objects,
             str(package / LIBRARY),

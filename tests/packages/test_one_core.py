@@ -213,6 +213,15 @@ def test_module_of_python_warns_of_a_core_that_came_later(environment, renamed):
     assert f"library       {renamed}\n" in said
 
 
+def test_module_of_python_lists_a_copy_that_is_never_called(environment, renamed):
+    """Loaded before all else, it is what everybody is bound to."""
+    said = environment.run("-m", "cctx", env={"LD_PRELOAD": renamed})
+    beside = environment.packages / "cctx" / NAME
+    libraries = re.findall(r"^library +(.+)$", said, re.M)
+    assert sorted(libraries) == sorted([str(renamed), str(beside)])
+    assert "warning" not in said
+
+
 # ---- Hosts ------------------------------------------------------------------------------
 
 WHO = {
