@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13"]
+VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
 
 
 def find_python(version):
