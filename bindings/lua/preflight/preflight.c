@@ -30,12 +30,13 @@ static const char *version_of(void *core) {
   return said ? said : "unknown";
 }
 
-/* The core of this process, which is new enough, and the only one. */
-static void *need_core(lua_State *L) {
+/* The core of this process, which is new enough, and the only one. NULL: none is found from
+ * here, as where a tool has put itself before dlopen; the module may find it by itself. */
+static void *check_core(lua_State *L) {
   int (*check)(const char *needed, char *why, size_t size);
   void *core = dlopen("libcctx.so.0", RTLD_NOW | RTLD_LOCAL), *symbol;
   char why[1024];
-  if (core == NULL) luaL_error(L, "cctx: its core is not found: %s", dlerror());
+  if (core == NULL) return NULL;
   symbol = dlsym(core, "cctx_core_check");
   if (symbol == NULL)
     luaL_error(
@@ -67,7 +68,8 @@ static int refuse(lua_State *L, const char *module, void *core, const char *told
   static const char mark[] = "undefined symbol: ";
   const char *name = strstr(told, mark);
   char function[64];
-  if (name == NULL) return luaL_error(L, "cctx: the module cannot be loaded: %s", told);
+  if (core == NULL || name == NULL)
+    return luaL_error(L, "cctx: the module cannot be loaded: %s", told);
   name += strlen(mark);
   snprintf(function, sizeof function, "%.*s", (int)strcspn(name, ", \n"), name);
   return luaL_error(L,
@@ -78,7 +80,7 @@ static int refuse(lua_State *L, const char *module, void *core, const char *told
 
 CCTX_API int luaopen_cctx(lua_State *L);
 CCTX_API int luaopen_cctx(lua_State *L) {
-  void *core = need_core(L), *module, *symbol;
+  void *core = check_core(L), *module, *symbol;
   lua_CFunction open;
   char path[PATH_MAX];
   find_module(L, path);
