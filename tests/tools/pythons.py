@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CPythons at hand that an extension can be built for.
 
-Usage: pythons.py: a path a line, one for each version but that of the interpreter that runs it.
+Usage: pythons.py: a path a line, one for each version that is supported but that of the
+interpreter that runs it.
 """
 
 import os
@@ -10,7 +11,8 @@ import shutil
 import subprocess
 import sys
 
-VERSIONS = ["3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
+SUPPORTED = ["3.9", "3.10", "3.11", "3.12", "3.13"]
+VERSIONS = [*SUPPORTED, "3.14"]  # for which wheels are built
 
 
 def find_python(version):
@@ -27,7 +29,7 @@ def find_python(version):
 
 def main():
     mine = "%d.%d" % sys.version_info[:2]
-    for python in map(find_python, (v for v in VERSIONS if v != mine)):
+    for python in map(find_python, (v for v in SUPPORTED if v != mine)):
         if python:
             print(python)
 
