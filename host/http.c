@@ -24,57 +24,24 @@ static struct MHD_Daemon *daemon_of_process;
 
 /* ---- The carrier over the headers ---- */
 
-/* A look-up: the values under one name, joined by commas. One byte more than what is taken
- * from a carrier: a field that does not fit is then over the bound, as it should be. */
-struct lookup {
-  struct MHD_Connection *connection;
-  const char *name;
-  unsigned found;
-  size_t len;
-  char text[CCTX_BAGGAGE_BYTES_MAX + 2];
-};
-
-static void append_text(struct lookup *lookup, const char *text) {
-  size_t room = sizeof lookup->text - 1 - lookup->len, len = strlen(text);
-  if (len > room) len = room;
-  memcpy(lookup->text + lookup->len, text, len);
-  lookup->len += len;
-}
-
-static enum MHD_Result collect_value(void *arg, enum MHD_ValueKind kind, const char *name,
-                                     const char *value) {
-  struct lookup *lookup = arg;
-  (void)kind;
-  if (strcasecmp(name, lookup->name) != 0) return MHD_YES;
-  if (lookup->found++ > 0) append_text(lookup, ",");
-  append_text(lookup, value ? value : "");
-  return MHD_YES;
-}
-
-/* Only what a stranger may decide: a same-boot deadline is for processes of one owner. */
-static const char *get_field(void *arg, const char *name, size_t *len) {
-  struct lookup *lookup = arg;
-  if (strcmp(name, "cctx-deadline") == 0) return NULL;
-  lookup->name = name;
-  lookup->found = 0;
-  lookup->len = 0;
-  MHD_get_connection_values(lookup->connection, MHD_HEADER_KIND, collect_value, lookup);
-  if (lookup->found == 0) return NULL;
-  if (lookup->found > 1 && strcmp(name, "traceparent") == 0) return NULL;
-  *len = lookup->len;
-  return lookup->text;
+/* Values under one name are joined already: two a traceparent, which makes it malformed. */
+static bool field_at(void *arg, size_t i, struct cctx_field *out) {
+  const struct headers *headers = arg;
+  if (i >= headers->n) return false;
+  const struct header *header = &headers->at[i];
+  *out = (struct cctx_field){header->name, strlen(header->name), header->value,
+                             strlen(header->value)};
+  return true;
 }
 
 /* The context of a request: what its headers say, and at most timeout_max long. It can be
  * canceled. NULL for lack of memory. */
 static cctx *make_context(const struct server *server, struct request *request) {
-  struct lookup lookup = {.connection = request->connection};
-  struct cctx_carrier carrier = {get_field, &lookup};
+  struct cctx_carrier carrier = {.at = field_at, .arg = &request->headers};
   struct cctx_extracted report;
   cctx *brought = NULL;
   char text[CCTX_TRACEPARENT_LEN + 1];
-  if (cctx_extract(&brought, cctx_background(), &carrier, server->timeout_max, &report) !=
-      0)
+  if (cctx_extract(&brought, cctx_background(), &carrier, &server->policy, &report) != 0)
     return NULL;
   cctx *ctx = cctx_with_deadline_at(brought, cctx_deadline_after(server->timeout_max),
                                     "--timeout-max", "cctx serve", 0);

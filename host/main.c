@@ -22,6 +22,8 @@ static const char help[] =
     "  --route PATH=FILE       FILE.lua or FILE.py answers PATH; may be repeated\n"
     "  --workers N             threads for each language, default 2\n"
     "  --timeout-max DURATION  the longest a request may take, default 30s\n"
+    "  --trust FIELD,...       what clients may say beside their trace and deadline, such\n"
+    "                          as baggage\n"
     "  --lua-path DIR          look for Lua modules here too\n"
     "  --python-path DIR       look for Python modules here too, and start Python\n"
     "\n"

@@ -128,8 +128,9 @@ static bool step(cctx **ctx, cctx *child) {
 /* The context that the environment and the options ask for: 0, or a complaint. */
 static int make_context(const struct wishes *wishes, cctx **out) {
   struct cctx_carrier environment = cctx_environment();
+  struct cctx_policy policy = cctx_policy_for(CCTX_FORMAT_ENVIRONMENT);
   cctx *ctx = NULL, *child = NULL;
-  bool ok = cctx_extract(&ctx, cctx_background(), &environment, CCTX_NEVER, NULL) == 0;
+  bool ok = cctx_extract(&ctx, cctx_background(), &environment, &policy, NULL) == 0;
   if (ok && wishes->pairs_n > 0) {
     int rc = cctx_with_metadata(&child, ctx, wishes->pairs, wishes->pairs_n, NULL);
     if (rc == CCTX_ETOOBIG) {

@@ -36,12 +36,36 @@ static int read_workers(struct server *server, const char *text) {
   return 0;
 }
 
+static bool add_field(unsigned *fields, const char *word, size_t len) {
+  unsigned bit;
+  const char *known;
+  for (unsigned i = 0; (known = cctx_field_word(i, &bit)) != NULL; i++) {
+    if (strlen(known) != len || memcmp(known, word, len) != 0) continue;
+    *fields |= bit;
+    return true;
+  }
+  return false;
+}
+
+/* What clients may say beside what strangers may. */
+static int read_trust(struct server *server, const char *text) {
+  for (const char *word = text;; word++) {
+    size_t len = strcspn(word, ",");
+    if (!add_field(&server->policy.read, word, len))
+      return complain("serve", "\"%.*s\" of --trust is no field, such as \"baggage\".",
+                      (int)len, word);
+    word += len;
+    if (*word == '\0') return 0;
+  }
+}
+
 static int read_option(struct serve_options *options, int answer, char **argv) {
   struct server *server = &options->server;
   switch (answer) {
   case 'l': options->listen = optarg; return 0;
   case 'r': return add_route(server, optarg);
   case 'w': return read_workers(server, optarg);
+  case 'T': return read_trust(server, optarg);
   case 'L': server->lua_paths.at[server->lua_paths.n++] = optarg; return 0;
   case 'P': server->python_paths.at[server->python_paths.n++] = optarg; return 0;
   case 't':
@@ -56,6 +80,7 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                                         {"route", required_argument, NULL, 'r'},
                                         {"workers", required_argument, NULL, 'w'},
                                         {"timeout-max", required_argument, NULL, 't'},
+                                        {"trust", required_argument, NULL, 'T'},
                                         {"lua-path", required_argument, NULL, 'L'},
                                         {"python-path", required_argument, NULL, 'P'},
                                         {NULL, 0, NULL, 0}};
@@ -68,6 +93,7 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                       argv[optind]);
   if (status == 0 && options->server.routes_n == 0)
     status = complain("serve", "a --route /path=file is missing.");
+  options->server.policy.timeout_max = options->server.timeout_max;
   return status;
 }
 
@@ -77,6 +103,7 @@ int serve_options_read(struct serve_options *options, int argc, char **argv) {
   *options =
       (struct serve_options){.listen = "127.0.0.1:8080",
                              .server = {.workers = 2, .timeout_max = 30 * CCTX_SECOND}};
+  server->policy = cctx_policy_for(CCTX_FORMAT_STRANGER);
   server->routes = calloc(n, sizeof *server->routes);
   server->lua_paths.at = calloc(n, sizeof *server->lua_paths.at);
   server->python_paths.at = calloc(n, sizeof *server->python_paths.at);

@@ -21,8 +21,9 @@ struct paths {
 struct server {
   struct route *routes;
   size_t routes_n;
-  unsigned workers;    /* threads for each language */
-  int64_t timeout_max; /* ns that a request may take */
+  unsigned workers;          /* threads for each language */
+  int64_t timeout_max;       /* ns that a request may take */
+  struct cctx_policy policy; /* of what clients send */
   struct paths lua_paths, python_paths;
   struct queue lua, python;
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The grpc-timeout: the time that a caller is still willing to wait. */
-#include <cctx/carrier.h>
+/* Relative times: how long a caller is still willing to wait. */
+#include "timeout.h"
 
-#include "text.h"
+#include <inttypes.h>
+#include <stdio.h>
 
 /* gRPC allows this many digits, so that the number fits in 32 bits. */
-enum { DIGITS_MAX = 8 };
+enum { DIGITS_MAX = 8, COUNT_MAX = 99999999 };
 
 /* Nanoseconds in a unit, or 0: M is a minute, m a millisecond. */
 static int64_t unit_length(char unit) {
@@ -31,4 +32,71 @@ int cctx_grpc_timeout_parse(const char *text, size_t len, int64_t *timeout) {
   }
   *timeout = count > CCTX_NEVER / unit ? CCTX_NEVER : count * unit;
   return CCTX_OK;
+}
+
+static int64_t divide_up(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+int cctx_grpc_timeout_format(int64_t timeout, char out[CCTX_GRPC_TIMEOUT_LEN + 1]) {
+  static const char units[] = "numSMH"; /* the last holds all that an int64_t does */
+  if (timeout <= 0 || timeout == CCTX_NEVER) return CCTX_EINVAL;
+  const char *unit = units;
+  while (divide_up(timeout, unit_length(*unit)) > COUNT_MAX) unit++;
+  unsigned count = (unsigned)divide_up(timeout, unit_length(*unit)) % (COUNT_MAX + 1u);
+  snprintf(out, CCTX_GRPC_TIMEOUT_LEN + 1, "%u%c", count, *unit);
+  return CCTX_OK;
+}
+
+/* ---- Decimals ---- */
+
+enum { WHOLE_MAX = 10, FRACTION_MAX = 9 };
+static const int64_t whole_limit = 9999999999;
+
+static size_t count_digits(struct cctx__text text) {
+  size_t n = 0;
+  while (n < text.len && cctx__is_digit(text.at[n])) n++;
+  return n;
+}
+
+static int64_t read_digits(const char *at, size_t n) {
+  int64_t number = 0;
+  for (size_t i = 0; i < n; i++) number = number * 10 + (at[i] - '0');
+  return number;
+}
+
+static int64_t power_of_ten(size_t n) {
+  int64_t power = 1;
+  while (n-- > 0) power *= 10;
+  return power;
+}
+
+int cctx__decimal_parse(struct cctx__text text, int64_t unit, int64_t *timeout) {
+  size_t whole = count_digits(text), fraction = 0;
+  if (whole == 0 || whole > WHOLE_MAX) return CCTX_EINVAL;
+  struct cctx__text rest = {text.at + whole, text.len - whole};
+  int64_t count = read_digits(text.at, whole), part = 0;
+  if (rest.len > 0) {
+    rest.at++, rest.len--;
+    fraction = count_digits(rest);
+    if (rest.at[-1] != '.' || fraction == 0 || fraction > FRACTION_MAX ||
+        fraction < rest.len)
+      return CCTX_EINVAL;
+    part = (int64_t)((double)read_digits(rest.at, fraction) /
+                     (double)power_of_ten(fraction) * (double)unit);
+  }
+  *timeout = count > (CCTX_NEVER - part) / unit ? CCTX_NEVER : count * unit + part;
+  return CCTX_OK;
+}
+
+size_t cctx__decimal_format(int64_t timeout, int64_t unit, unsigned decimals,
+                            char out[CCTX__DECIMAL_ROOM]) {
+  if (decimals > FRACTION_MAX) decimals = FRACTION_MAX;
+  while (decimals > 0 && unit % power_of_ten(decimals) != 0) decimals--;
+  int64_t scale = power_of_ten(decimals);
+  int64_t count = divide_up(timeout, unit / scale), whole = count / scale;
+  int n = snprintf(out, CCTX__DECIMAL_ROOM, "%" PRId64,
+                   whole > whole_limit ? whole_limit : whole);
+  if (decimals > 0)
+    n += snprintf(out + n, CCTX__DECIMAL_ROOM - (size_t)n, ".%0*" PRId64, (int)decimals,
+                  count % scale);
+  return (size_t)n;
 }

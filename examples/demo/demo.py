@@ -82,6 +82,7 @@ class Server:
         routes = [f"--route={path}={HERE / file}" for path, file in ROUTES.items()]
         self.log = tempfile.TemporaryFile(mode="w+")
         command = [CCTX, "serve", "--listen", "127.0.0.1:0", "--workers", "1"]
+        command += ["--trust", "baggage"]
         command += ["--lua-path", HERE, "--python-path", HERE, *routes]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.log, bufsize=0

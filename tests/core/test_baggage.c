@@ -14,9 +14,9 @@ static const char *get_baggage(void *arg, const char *name, size_t *len) {
 
 /* A context with what `text` brings; the caller gives it back. */
 static cctx *read_into(cctx *parent, char *text, struct cctx_extracted *report) {
-  struct cctx_carrier carrier = {get_baggage, text};
+  struct cctx_carrier carrier = {.get = get_baggage, .arg = text};
   cctx *ctx = NULL;
-  CHECK_EQ(cctx_extract(&ctx, parent, &carrier, CCTX_NEVER, report), 0);
+  CHECK_EQ(cctx_extract(&ctx, parent, &carrier, NULL, report), 0);
   return ctx;
 }
 
@@ -130,10 +130,10 @@ static const char *get_cut(void *arg, const char *name, size_t *len) {
 
 TEST(nothing_behind_the_field_is_read) {
   char text[] = "k=%41";
-  struct cctx_carrier carrier = {get_cut, text};
+  struct cctx_carrier carrier = {.get = get_cut, .arg = text};
   struct cctx_extracted report;
   cctx *ctx = NULL;
-  CHECK_EQ(cctx_extract(&ctx, cctx_background(), &carrier, CCTX_NEVER, &report), 0);
+  CHECK_EQ(cctx_extract(&ctx, cctx_background(), &carrier, NULL, &report), 0);
   CHECK_EQ(report.refused, 1);
   CHECK_EQ(report.pairs, 0);
   cctx_unref(ctx);

@@ -154,9 +154,9 @@ static const char *get_field(void *arg, const char *name, size_t *len) {
 }
 
 static bool extract(void) {
-  struct cctx_carrier carrier = {get_field, NULL};
+  struct cctx_carrier carrier = {.get = get_field};
   cctx *out = cctx_todo();
-  int status = cctx_extract(&out, parent, &carrier, CCTX_NEVER, NULL);
+  int status = cctx_extract(&out, parent, &carrier, NULL, NULL);
   CHECK_EQ(status, check_memory.hit ? CCTX_ENOMEM : CCTX_OK);
   if (status != CCTX_OK) CHECK(out == cctx_todo());
   return give_back(status == CCTX_OK ? out : NULL);

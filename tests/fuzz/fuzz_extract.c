@@ -60,13 +60,16 @@ static void check_context(const cctx *ctx, const struct cctx_extracted *report,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct fields fields = {{NULL}, {0}};
-  struct cctx_carrier carrier = {get_field, &fields};
+  struct cctx_carrier carrier = {.get = get_field, .arg = &fields};
   struct cctx_extracted report;
+  struct cctx_policy policy = cctx_policy_for(CCTX_FORMAT_HTTP);
   cctx *ctx = NULL;
   size_t i;
+  policy.read |= CCTX_FIELD_DEADLINE;
+  policy.timeout_max = CCTX_SECOND;
   cctx_clock_set(1000 * CCTX_SECOND);
   split_input(&fields, data, size);
-  HOLDS(cctx_extract(&ctx, cctx_background(), &carrier, CCTX_SECOND, &report) == 0);
+  HOLDS(cctx_extract(&ctx, cctx_background(), &carrier, &policy, &report) == 0);
   check_context(ctx, &report, cctx_deadline_after(CCTX_SECOND));
   cctx_unref(ctx);
   HOLDS(cctx_alive() == 0);

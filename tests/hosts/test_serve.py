@@ -30,7 +30,7 @@ class Server:
         self.log_file = log
         with open(log, "w") as stderr:
             self.process = subprocess.Popen(
-                [str(program), "serve", "--listen", "127.0.0.1:0", *options],
+                [str(program), "serve", "--listen", "127.0.0.1:0", "--trust", "baggage", *options],
                 cwd=HANDLERS,
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
@@ -416,6 +416,7 @@ BAD = [
     (["--route", "/a=who.lua", "--workers", "two"], "no number from 1 to 256"),
     (["--route", "/a=who.lua", "--workers", "257"], "no number from 1 to 256"),
     (["--route", "/a=who.lua", "--timeout-max", "soon"], "is no duration"),
+    (["--route", "/a=who.lua", "--trust", "baggage,all"], '"all" of --trust is no field'),
     (["--route", "/a=who.lua", "--fast"], 'unknown option "--fast"'),
     (["--route"], "needs a value"),
     (["--route", "/a=who.lua", "who.lua"], 'unexpected argument "who.lua"'),

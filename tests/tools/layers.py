@@ -32,17 +32,23 @@ CORE = """
     derive
     shared
     observe wait
-    carrier/boot carrier/timeout carrier/traceparent carrier/baggage
-    carrier/carrier
+    carrier/policy carrier/counts carrier/at_hand carrier/boot
+    carrier/names carrier/percent carrier/timeout carrier/expires carrier/traceparent
+    carrier/source carrier/harvest carrier/send
+    carrier/sink carrier/tracestate
+    carrier/b3 carrier/baggage carrier/metainfo carrier/limit
+    carrier/trace
+    carrier/extract carrier/inject
 """
 
 # core/include/cctx/: a public header may include those of the rows above it.
 PUBLIC = """
     base
     memory clock log
-    context
-    value metadata current carrier loop
-    interpreter request response
+    context carrier_codec
+    value metadata current loop
+    carrier_policy
+    carrier interpreter request response
 """
 
 # Everybody else sees public headers, system headers, and those of its own directory.

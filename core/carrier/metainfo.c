@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Metainfo: metadata under a prefix for each scope, as CloudWeGo sends it.
+ *
+ * Over HTTP a name loses its case, and the difference of '-' and '_'; over maps it is sent
+ * as it is. The third form is ours, and loses nothing: in a name "." begins an escape
+ * (".x" is X, ".-" is _, ".." is a dot, ".0" and two digits any other byte), so that it holds only
+ * what headers and gRPC allow and no proxy drops; the value is percent-encoded.
+ */
+#include "metainfo.h"
+
+#include <string.h>
+
+#include "percent.h"
+#include "send.h"
+
+struct form {
+  unsigned field;
+  enum cctx__rank transit, persist;
+  const char *prefix[3]; /* of transit, persist, and an answer */
+};
+enum { TRANSIT, PERSIST, ANSWER };
+
+static const struct form forms[] = {
+    {CCTX_FIELD_METAINFO,
+     CCTX__RANK_TRANSIT,
+     CCTX__RANK_PERSIST,
+     {"rpc-transit-", "rpc-persist-", "rpc-backward-"}},
+    {CCTX_FIELD_METAINFO_MAP,
+     CCTX__RANK_TRANSIT_MAP,
+     CCTX__RANK_PERSIST_MAP,
+     {"RPC_TRANSIT_", "RPC_PERSIST_", "RPC_BACKWARD_"}},
+    {CCTX_FIELD_METADATA,
+     CCTX__RANK_TRANSIT_EXACT,
+     CCTX__RANK_PERSIST_EXACT,
+     {"cctx-transit-", "cctx-persist-", "cctx-backward-"}},
+};
+enum { FORMS = sizeof forms / sizeof *forms };
+
+/* A peer reads a name of scope hop that begins so as another one's, which it does not send on. */
+static const char captured[] = "UPSTREAM_";
+
+static bool begins(struct cctx__text text, const char *prefix) {
+  size_t len = strlen(prefix);
+  return text.len >= len && memcmp(text.at, prefix, len) == 0;
+}
+
+/* How `form` spells a prefix under `names`; its length. */
+static size_t spell(const struct form *form, enum cctx_names names, unsigned which,
+                    char out[CCTX__NAME_ROOM]) {
+  const char *prefix = form->prefix[which];
+  struct cctx__text text = {prefix, strlen(prefix)};
+  if (form->field != CCTX_FIELD_METAINFO_MAP) return cctx__name_spell(names, text, out);
+  memcpy(out, prefix, text.len + 1);
+  return text.len;
+}
+
+/* A map's names are what they are. */
+static enum cctx_names names_of(const struct form *form, enum cctx_names names) {
+  return form->field == CCTX_FIELD_METAINFO_MAP ? CCTX_NAMES_ENVIRONMENT : names;
+}
+
+static unsigned prefix_of(enum cctx_direction direction, unsigned scope) {
+  return direction == CCTX_BACKWARD ? (unsigned)ANSWER : scope;
+}
+
+/* ---- Names ---- */
+
+static size_t name_from_http(struct cctx__text name, char *out) {
+  for (size_t i = 0; i < name.len; i++)
+    out[i] = name.at[i] == '-' ? '_' : cctx__upper(name.at[i]);
+  return name.len;
+}
+
+static size_t name_to_http(struct cctx__text name, char *out) {
+  for (size_t i = 0; i < name.len; i++)
+    out[i] = name.at[i] == '_' ? '-' : cctx__lower(name.at[i]);
+  return name.len;
+}
+
+/* The character of the escape at the front of `name`, which is taken off, or NUL. */
+static char take_escape(struct cctx__text *name) {
+  char c = name->len > 1 ? cctx__lower(name->at[1]) : '\0';
+  size_t len = c == '0' ? 4 : 2;
+  if (name->len < len) return '\0';
+  if (c == '0') {
+    int high = cctx__hex(cctx__lower(name->at[2])),
+        low = cctx__hex(cctx__lower(name->at[3]));
+    c = high < 0 || low < 0 ? '\0' : (char)(high << 4 | low);
+  } else if (c == '-') {
+    c = '_';
+  } else if (c >= 'a' && c <= 'z') {
+    c = cctx__upper(c);
+  } else if (c != '.') {
+    return '\0';
+  }
+  name->at += len;
+  name->len -= len;
+  return c;
+}
+
+/* A carrier may have changed the case, and CGI the hyphens: neither is ours. 0: malformed. */
+static size_t name_from_exact(struct cctx__text name, char *out) {
+  size_t n = 0;
+  while (name.len > 0) {
+    char c = name.at[0] == '_' ? '-' : cctx__lower(name.at[0]);
+    if (c == '.') {
+      c = take_escape(&name);
+      if (c == '\0') return 0;
+    } else {
+      name.at++, name.len--;
+    }
+    out[n++] = c;
+  }
+  return n;
+}
+
+static size_t name_to_exact(struct cctx__text name, char *out) {
+  static const char digits[] = "0123456789abcdef";
+  size_t n = 0;
+  for (size_t i = 0; i < name.len; i++) {
+    char c = name.at[i];
+    if (cctx__is_digit(c) || (c >= 'a' && c <= 'z') || c == '-') {
+      out[n++] = c;
+      continue;
+    }
+    out[n++] = '.';
+    if (c == '_' || c == '.' || cctx__lower(c) != c) {
+      out[n++] = c == '_' ? '-' : cctx__lower(c);
+      continue;
+    }
+    out[n++] = '0';
+    out[n++] = digits[(unsigned char)c >> 4];
+    out[n++] = digits[(unsigned char)c & 15];
+  }
+  return n;
+}
+
+/* ---- Reading ---- */
+
+/* One pair of a form; an empty value of metainfo is none. */
+static void take_pair(struct cctx__harvest *harvest, const struct form *form,
+                      enum cctx__rank rank, struct cctx__text name,
+                      struct cctx__text value) {
+  char room[CCTX_METADATA_NAME_MAX + 1];
+  bool exact = form->field == CCTX_FIELD_METADATA;
+  if (value.len == 0 && !exact) return;
+  if (name.len > (exact ? 4 : 1) * CCTX_METADATA_NAME_MAX) {
+    harvest->counts->too_big++;
+    return;
+  }
+  if (form->field == CCTX_FIELD_METAINFO) {
+    name = cctx__text_of(room, name_from_http(name, room));
+  } else if (exact) {
+    name = cctx__text_of(room, name_from_exact(name, room));
+    if (!cctx__percent_check(value)) name.len = 0; /* malformed */
+  }
+  cctx__harvest_take(harvest, rank, name, value, exact ? CCTX__PERCENT_BYTES : CCTX__PLAIN);
+}
+
+static void read_prefix(const struct cctx__source *source, struct cctx__harvest *harvest,
+                        const struct form *form, unsigned which, enum cctx__rank rank) {
+  char prefix[CCTX__NAME_ROOM];
+  enum cctx_names names = names_of(form, source->names);
+  struct cctx__text name, value;
+  size_t cursor = 0, len = spell(form, source->names, which, prefix);
+  while (cctx__source_begins(source, names, cctx__text_of(prefix, len), &cursor, &name,
+                             &value)) {
+    enum cctx__rank actual = rank;
+    if (rank == CCTX__RANK_TRANSIT_MAP && begins(name, captured)) {
+      name.at += sizeof captured - 1;
+      name.len -= sizeof captured - 1;
+      actual = CCTX__RANK_UPSTREAM;
+    }
+    take_pair(harvest, form, actual, name, value);
+  }
+}
+
+/* Any name is one of an answer's: only an allow-list says which are metadata. */
+static void read_raw(const struct cctx__source *source, struct cctx__harvest *harvest) {
+  struct cctx__text name, value, nothing = {"", 0};
+  size_t cursor = 0;
+  if (!harvest->policy->allow) return;
+  while (cctx__source_begins(source, source->names, nothing, &cursor, &name, &value))
+    if (cctx__is_name(name) && cctx__is_listed(harvest->policy->allow, name))
+      cctx__harvest_take(harvest, CCTX__RANK_TRANSIT, name, value, CCTX__PLAIN);
+}
+
+void cctx__metainfo_read(const struct cctx__source *source, struct cctx__harvest *harvest) {
+  enum cctx_direction direction = harvest->policy->direction;
+  for (size_t i = 0; i < FORMS; i++) {
+    const struct form *form = &forms[i];
+    if (!(harvest->policy->read & form->field) || direction == CCTX_BACKWARD_RAW) continue;
+    read_prefix(source, harvest, form, prefix_of(direction, TRANSIT), form->transit);
+    if (direction == CCTX_FORWARD)
+      read_prefix(source, harvest, form, PERSIST, form->persist);
+  }
+  if (direction == CCTX_BACKWARD_RAW) read_raw(source, harvest);
+}
+
+/* ---- Writing ---- */
+
+/* Names that were written, to find out quickly that most were not. */
+struct seen {
+  uint64_t bits[16];
+};
+
+static bool was_seen(struct seen *seen, const char *name, size_t len) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)name[i]) * 16777619u;
+  uint64_t bit = (uint64_t)1 << (hash & 63), *word = &seen->bits[hash >> 6 & 15];
+  bool was = (*word & bit) != 0;
+  *word |= bit;
+  return was;
+}
+
+/* Whether an earlier pair of this way through has a name that HTTP takes for the same. */
+static bool is_taken(const struct cctx__sending *sending, enum cctx_metadata_scope scope,
+                     const char *name, size_t len) {
+  struct cctx_carrier_counts unused = {0};
+  struct cctx__sending again = cctx__sending_begin(sending->ctx, sending->policy, &unused);
+  struct cctx__pair pair;
+  while (cctx__sending_next(&again, scope, &pair) && again.i < sending->i) {
+    char other[CCTX_METADATA_NAME_MAX];
+    if (pair.name.len == len && name_to_http(pair.name, other) == len &&
+        memcmp(other, name, len) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* What a header may hold and keep: no control characters, no blanks at its ends. */
+static bool is_header_value(struct cctx__text value) {
+  for (size_t i = 0; i < value.len; i++) {
+    unsigned char c = (unsigned char)value.at[i];
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
+  }
+  return cctx__trim(value.at, value.len).len == value.len;
+}
+
+/* Longest value once it is percent-encoded. */
+enum { VALUE_MAX = 8192 };
+
+struct writer {
+  const struct form *form;
+  struct cctx__sink *sink;
+  struct cctx__sending sending;
+  enum cctx_metadata_scope scope;
+  struct seen seen;
+  size_t prefix;
+  char name[CCTX__NAME_ROOM]; /* prefix and all */
+};
+
+static void put_http(struct writer *writer, struct cctx__pair pair) {
+  char name[CCTX_METADATA_NAME_MAX + 1], spelled[CCTX__NAME_ROOM];
+  size_t len = name_to_http(pair.name, name);
+  bool again = was_seen(&writer->seen, name, len) &&
+               is_taken(&writer->sending, writer->scope, name, len);
+  if (again || pair.value.len == 0 || !is_header_value(pair.value)) {
+    writer->sink->source.counts->unsendable++;
+    return;
+  }
+  memcpy(writer->name + writer->prefix, name, len);
+  writer->name[writer->prefix + len] = '\0';
+  cctx__name_spell(writer->sink->source.names,
+                   cctx__text_of(writer->name, writer->prefix + len), spelled);
+  cctx__sink_put(writer->sink, spelled, pair.value.at, pair.value.len);
+}
+
+static void put_map(struct writer *writer, struct cctx__pair pair) {
+  if (pair.value.len == 0 || (writer->form->prefix[TRANSIT][0] == writer->name[0] &&
+                              writer->scope == CCTX_HOP && begins(pair.name, captured))) {
+    writer->sink->source.counts->unsendable++;
+    return;
+  }
+  memcpy(writer->name + writer->prefix, pair.name.at, pair.name.len);
+  writer->name[writer->prefix + pair.name.len] = '\0';
+  cctx__sink_put(writer->sink, writer->name, pair.value.at, pair.value.len);
+}
+
+static void put_exact(struct writer *writer, struct cctx__pair pair) {
+  char value[VALUE_MAX + 1], spelled[CCTX__NAME_ROOM];
+  if (cctx__percent_length(pair.value) > VALUE_MAX) {
+    writer->sink->source.counts->unsendable++;
+    return;
+  }
+  size_t len = cctx__percent_encode(pair.value, value);
+  value[len] = '\0';
+  size_t name_len = name_to_exact(pair.name, writer->name + writer->prefix);
+  writer->name[writer->prefix + name_len] = '\0';
+  cctx__name_spell(writer->sink->source.names,
+                   cctx__text_of(writer->name, writer->prefix + name_len), spelled);
+  cctx__sink_put(writer->sink, spelled, value, len);
+}
+
+static void write_scope(const struct form *form, const cctx *ctx,
+                        const struct cctx_policy *policy, enum cctx_metadata_scope scope,
+                        struct cctx__sink *sink) {
+  struct writer writer;
+  struct cctx__pair pair;
+  unsigned which = prefix_of(policy->direction, scope == CCTX_HOP ? TRANSIT : PERSIST);
+  writer.form = form;
+  writer.sink = sink;
+  writer.scope = scope;
+  writer.sending = cctx__sending_begin(ctx, policy, sink->source.counts);
+  memset(&writer.seen, 0, sizeof writer.seen);
+  writer.prefix = spell(form, sink->source.names, which, writer.name);
+  cctx__sink_clear(sink, names_of(form, sink->source.names),
+                   cctx__text_of(writer.name, writer.prefix));
+  writer.prefix = strlen(form->prefix[which]);
+  memcpy(writer.name, form->prefix[which], writer.prefix);
+  while (cctx__sending_next(&writer.sending, scope, &pair)) {
+    switch (form->field) {
+    case CCTX_FIELD_METAINFO: put_http(&writer, pair); break;
+    case CCTX_FIELD_METAINFO_MAP: put_map(&writer, pair); break;
+    default: put_exact(&writer, pair);
+    }
+  }
+}
+
+static void write_raw(const cctx *ctx, const struct cctx_policy *policy,
+                      struct cctx__sink *sink) {
+  struct cctx__sending sending = cctx__sending_begin(ctx, policy, sink->source.counts);
+  struct cctx__pair pair;
+  char name[CCTX_METADATA_NAME_MAX + 1];
+  while (cctx__sending_next(&sending, CCTX_HOP, &pair)) {
+    if (!is_header_value(pair.value)) {
+      sink->source.counts->unsendable++;
+      continue;
+    }
+    memcpy(name, pair.name.at, pair.name.len);
+    name[pair.name.len] = '\0';
+    cctx__sink_put(sink, name, pair.value.at, pair.value.len);
+  }
+}
+
+void cctx__metainfo_write(const cctx *ctx, const struct cctx_policy *policy,
+                          struct cctx__sink *sink) {
+  const unsigned any = CCTX_FIELD_METAINFO | CCTX_FIELD_METAINFO_MAP | CCTX_FIELD_METADATA;
+  if (policy->direction == CCTX_BACKWARD_RAW) {
+    if (policy->write & any) write_raw(ctx, policy, sink);
+    return;
+  }
+  for (size_t i = 0; i < FORMS; i++) {
+    if (!(policy->write & forms[i].field)) continue;
+    write_scope(&forms[i], ctx, policy, CCTX_HOP, sink);
+    if (policy->direction == CCTX_FORWARD)
+      write_scope(&forms[i], ctx, policy, CCTX_REQUEST, sink);
+  }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names: of fields, as a kind of carrier spells them, and of metadata. */
+#include "names.h"
+
+#include <string.h>
+
+bool cctx__is_token_char(char c) {
+  bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  return letter || cctx__is_digit(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool cctx__is_name(struct cctx__text text) {
+  if (text.len == 0 || text.len > CCTX_METADATA_NAME_MAX) return false;
+  for (size_t i = 0; i < text.len; i++)
+    if (!cctx__is_token_char(text.at[i])) return false;
+  return true;
+}
+
+/* OpenTelemetry's rule, which is CGI's behind a prefix: upper case, and an underscore for
+ * everything else. */
+static char spell_char(char c) {
+  c = cctx__upper(c);
+  return cctx__is_digit(c) || (c >= 'A' && c <= 'Z') ? c : '_';
+}
+
+size_t cctx__name_spell(enum cctx_names names, struct cctx__text name,
+                        char out[CCTX__NAME_ROOM]) {
+  size_t n = 0;
+  if (name.len + sizeof "HTTP_" >= CCTX__NAME_ROOM) return 0;
+  if (names == CCTX_NAMES_CGI) {
+    memcpy(out, "HTTP_", n = 5);
+  } else if (names == CCTX_NAMES_ENVIRONMENT &&
+             (name.len == 0 || cctx__is_digit(name.at[0]))) {
+    out[n++] = '_';
+  }
+  for (size_t i = 0; i < name.len; i++)
+    out[n++] = names == CCTX_NAMES_HTTP ? name.at[i] : spell_char(name.at[i]);
+  out[n] = '\0';
+  return n;
+}
+
+bool cctx__name_begins(enum cctx_names names, struct cctx__text name,
+                       struct cctx__text spelled) {
+  if (name.len < spelled.len) return false;
+  if (names != CCTX_NAMES_HTTP) return memcmp(name.at, spelled.at, spelled.len) == 0;
+  for (size_t i = 0; i < spelled.len; i++)
+    if (cctx__lower(name.at[i]) != cctx__lower(spelled.at[i])) return false;
+  return true;
+}
+
+bool cctx__name_is(enum cctx_names names, struct cctx__text name,
+                   struct cctx__text spelled) {
+  return name.len == spelled.len && cctx__name_begins(names, name, spelled);
+}
+
+static bool matches(const char *pattern, struct cctx__text name) {
+  size_t len = strlen(pattern);
+  if (len > 0 && pattern[len - 1] == '*')
+    return name.len >= len - 1 && memcmp(pattern, name.at, len - 1) == 0;
+  return name.len == len && memcmp(pattern, name.at, len) == 0;
+}
+
+bool cctx__is_listed(const char *const *list, struct cctx__text name) {
+  if (!list) return true;
+  for (; *list; list++)
+    if (matches(*list, name)) return true;
+  return false;
+}
+
+static bool is_same(const char *text, struct cctx__text name) {
+  return strlen(text) == name.len && memcmp(text, name.at, name.len) == 0;
+}
+
+struct cctx__text cctx__rename_in(const struct cctx_rename *renames,
+                                  struct cctx__text name) {
+  for (; renames && renames->from; renames++)
+    if (is_same(renames->from, name))
+      return cctx__text_of(renames->to, strlen(renames->to));
+  return name;
+}
+
+struct cctx__text cctx__rename_out(const struct cctx_rename *renames,
+                                   struct cctx__text name) {
+  for (; renames && renames->from; renames++)
+    if (is_same(renames->to, name))
+      return cctx__text_of(renames->from, strlen(renames->from));
+  return name;
+}
