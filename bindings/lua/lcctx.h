@@ -284,6 +284,14 @@ typedef int lcctx_taker(cctx **out, cctx *ctx, const struct cctx_metadata_pair *
  *  context, or an empty one. Raises for bad pairs and lack of memory; else the status. */
 int lcctx_take_pairs(lua_State *L, lcctx_taker *take);
 
+/** The format whose word is at `index`; raises for others. */
+enum cctx_format lcctx_check_format(lua_State *L, int index);
+
+/** The policy at `arg`, or that of a format, in `storage`; by default HTTP's. It lives as long as
+ *  the argument. */
+const struct cctx_policy *lcctx_opt_policy(lua_State *L, int arg,
+                                           struct cctx_policy *storage);
+
 /* ---- What each file adds: methods of a context, functions of the module ---- */
 
 extern const luaL_Reg lcctx_derive_methods[], lcctx_ask_methods[], lcctx_cause_methods[],
@@ -296,7 +304,7 @@ extern const luaL_Reg lcctx_ask_functions[], lcctx_cause_functions[],
     lcctx_clock_functions[], lcctx_install_functions[], lcctx_local_functions[],
     lcctx_observe_functions[], lcctx_wait_functions[], lcctx_guard_functions[],
     lcctx_export_functions[], lcctx_request_functions[], lcctx_testing_functions[],
-    lcctx_response_functions[];
+    lcctx_response_functions[], lcctx_policy_functions[], lcctx_carrier_functions[];
 
 /** Metatables of the objects of those files. */
 void lcctx_token_init(lua_State *L);
@@ -304,6 +312,7 @@ void lcctx_local_init(lua_State *L);
 void lcctx_observe_init(lua_State *L);
 void lcctx_guard_init(lua_State *L);
 void lcctx_request_init(lua_State *L);
+void lcctx_policy_init(lua_State *L);
 
 /** How many of this process's tokens were closed that were not current. */
 uint64_t lcctx_stale_tokens(void);

@@ -14,7 +14,8 @@ static const luaL_Reg *const functions[] = {
     lcctx_coroutine_functions, lcctx_slot_functions,     lcctx_clock_functions,
     lcctx_install_functions,   lcctx_local_functions,    lcctx_observe_functions,
     lcctx_wait_functions,      lcctx_guard_functions,    lcctx_export_functions,
-    lcctx_request_functions,   lcctx_response_functions,
+    lcctx_request_functions,   lcctx_response_functions, lcctx_policy_functions,
+    lcctx_carrier_functions,
 };
 
 static void push_functions(lua_State *L, const luaL_Reg *const *lists, size_t n) {
@@ -41,6 +42,7 @@ static void init_state(lua_State *L) {
   lcctx_observe_init(L);
   lcctx_guard_init(L);
   lcctx_request_init(L);
+  lcctx_policy_init(L);
   luaL_getmetatable(L, LCCTX_CONTEXT);
   push_functions(L, methods, sizeof methods / sizeof *methods);
   lua_setfield(L, -2, "__index");

@@ -29,7 +29,8 @@ static PyTypeObject *add_type(PyObject *module, PyType_Spec *spec) {
   PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
 #if PY_VERSION_HEX < 0x030A0000
   /* No flag says yet that only this binding makes instances of it. */
-  if (type != NULL && spec != &cctx__py_use_spec) ((PyTypeObject *)type)->tp_new = NULL;
+  if (type != NULL && spec != &cctx__py_use_spec && spec != &cctx__py_policy_spec)
+    ((PyTypeObject *)type)->tp_new = NULL;
 #endif
   if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) < 0) Py_CLEAR(type);
   return (PyTypeObject *)type;
@@ -39,10 +40,11 @@ static int fill(struct home *home, PyObject *module) {
   home->context_type = add_type(module, &cctx__py_context_spec);
   home->scope_type = add_type(module, &cctx__py_scope_spec);
   home->use_type = add_type(module, &cctx__py_use_spec);
+  home->policy_type = add_type(module, &cctx__py_policy_spec);
   home->variable = PyContextVar_New("cctx.current", NULL);
   home->gc = PyImport_ImportModule("gc");
-  if (!home->context_type || !home->scope_type || !home->use_type || !home->variable ||
-      !home->gc)
+  if (!home->context_type || !home->scope_type || !home->use_type || !home->policy_type ||
+      !home->variable || !home->gc)
     return -1;
   cctx__py_collect_prove();
   cctx__py_peek_prove(home);
@@ -99,6 +101,7 @@ int cctx__py_home_traverse(struct home *home, visitproc visit, void *arg) {
   Py_VISIT(home->context_type);
   Py_VISIT(home->scope_type);
   Py_VISIT(home->use_type);
+  Py_VISIT(home->policy_type);
   Py_VISIT(home->cause_type);
   Py_VISIT(home->canceled);
   Py_VISIT(home->deadline_exceeded);
@@ -117,6 +120,7 @@ void cctx__py_home_clear(struct home *home) {
   Py_CLEAR(home->context_type);
   Py_CLEAR(home->scope_type);
   Py_CLEAR(home->use_type);
+  Py_CLEAR(home->policy_type);
   Py_CLEAR(home->cause_type);
   Py_CLEAR(home->canceled);
   Py_CLEAR(home->deadline_exceeded);

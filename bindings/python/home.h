@@ -33,6 +33,7 @@ struct home {
   PyTypeObject *context_type;
   PyTypeObject *scope_type;
   PyTypeObject *use_type;
+  PyTypeObject *policy_type;
   PyObject *cause_type;        /* the named tuple cctx.Cause */
   PyObject *canceled;          /* the exception cctx.Canceled */
   PyObject *deadline_exceeded; /* the exception cctx.DeadlineExceeded */
@@ -250,6 +251,15 @@ PyObject *cctx__py_context_wait(PyObject *self, PyObject *args, PyObject *kwargs
 
 /* request.c */
 extern PyType_Spec cctx__py_request_spec;
+
+/* policy.c: what the caller's object keeps; NULL or -1 with an exception. */
+extern PyType_Spec cctx__py_policy_spec;
+const struct cctx_policy *cctx__py_to_policy(struct home *home, PyObject *object);
+int cctx__py_to_format(PyObject *object, enum cctx_format *format);
+
+/* carrier.c */
+PyObject *cctx__py_extract(PyObject *module, PyObject *args, PyObject *kwargs);
+PyObject *cctx__py_inject(PyObject *module, PyObject *args, PyObject *kwargs);
 
 /* key.c */
 cctx_key *cctx__py_to_key(PyObject *name); /* or NULL with an exception */

@@ -143,6 +143,18 @@ static PyMethodDef module_methods[] = {
      PyDoc_STR("stale_detaches()\n--\n\n"
                "How many scopes were left that had ended already, in this process.")},
     {"_core_check", module_core_check, METH_NOARGS, NULL},
+    {"extract", CCTX__PY_METHOD(cctx__py_extract), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR(
+         "extract(carrier, parent=None, *, format=None, policy=None)\n--\n\n"
+         "A context from the fields of a mapping, or of pairs, of strings: a child of\n"
+         "parent, or of background. A name may come in any case, and a list is several\n"
+         "values of one name. What is malformed is left out, and counted by the policy.")},
+    {"inject", CCTX__PY_METHOD(cctx__py_inject), METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR(
+         "inject(carrier, context=None, *, format=None, policy=None)\n--\n\n"
+         "Set in a mapping the fields that tell the next process of a context, by default\n"
+         "the current one, and remove those it has nothing for. Returns the mapping.\n"
+         "Raises Canceled or DeadlineExceeded if the context is done.")},
     {"_clock_set", module_clock_set, METH_O, NULL},
     {"_collect_works", module_collect_works, METH_NOARGS, NULL},
     {"_peek_works", module_peek_works, METH_NOARGS, NULL},

@@ -39,6 +39,7 @@ TEST(what_is_sent_is_the_trace_the_request_and_the_time_left) {
   cctx_finish(ctx);
 }
 
+/* S43: */
 TEST(what_another_request_left_is_removed) {
   struct bag bag = {0};
   bag_add(&bag, "Traceparent", TRACEPARENT);
@@ -51,6 +52,7 @@ TEST(what_another_request_left_is_removed) {
   bag_empty(&bag);
 }
 
+/* S42: */
 TEST(a_context_that_is_done_is_not_sent) {
   struct bag bag = {0};
   cctx_clock_set(0);
@@ -66,6 +68,46 @@ TEST(a_context_that_is_done_is_not_sent) {
   cctx_unref(detached);
   cctx_finish(canceled);
   cctx_finish(late);
+}
+
+/* S40: */
+TEST(what_is_injected_is_extracted_on_the_other_side) {
+  struct bag bag = {0};
+  cctx_variant value;
+  cctx_clock_set(0);
+  cctx *ctx = with_all(), *again;
+  CHECK_EQ(bag_inject(ctx, &bag, NULL), 0);
+  again = bag_extract(&bag, NULL, NULL);
+  CHECK_EQ(cctx_value(again, cctx_key_find("trace_id"), &value), 0);
+  CHECK_STR(value.as.s.bytes, "0af7651916cd43dd8448eb211c80319c");
+  CHECK_STR(cctx_metadata(again, "user", NULL), "ada l");
+  CHECK_EQ(cctx_metadata_count(again), 2);
+  CHECK_EQ(cctx_deadline(again), cctx_deadline(ctx));
+  bag_empty(&bag);
+  cctx_unref(again);
+  cctx_finish(ctx);
+}
+
+/* S41: */
+TEST(what_was_sent_for_one_hop_is_upstream_there_and_goes_no_further) {
+  struct cctx_policy policy = cctx_policy_for(CCTX_FORMAT_METAINFO_MAP);
+  struct cctx_metadata_pair pair;
+  struct bag bag = {0};
+  cctx_clock_set(0);
+  cctx *ctx = with_all(), *next;
+  CHECK_EQ(bag_inject(ctx, &bag, &policy), 0);
+  CHECK_STR(bag_get(&bag, "RPC_TRANSIT_attempt"), "2");
+  next = bag_extract(&bag, &policy, NULL);
+  bag_empty(&bag);
+  for (size_t i = 0; cctx_metadata_at(next, i, &pair) == 0; i++)
+    CHECK_EQ(pair.scope, strcmp(pair.name, "attempt") == 0 ? CCTX_UPSTREAM : CCTX_REQUEST);
+  CHECK_STR(cctx_metadata(next, "attempt", NULL), "2");
+  CHECK_EQ(bag_inject(next, &bag, &policy), 0);
+  CHECK(bag_get(&bag, "RPC_TRANSIT_attempt") == NULL);
+  CHECK_EQ(bag.n, 2);
+  bag_empty(&bag);
+  cctx_unref(next);
+  cctx_finish(ctx);
 }
 
 TEST(what_set_returns_ends_it) {

@@ -24,7 +24,7 @@ for node in STUB.body:
         for method in node.body:
             if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 FUNCTIONS.setdefault(f"{node.name}.{method.name}", []).append(method)
-PROPERTIES = ["Context.values", "Context.metadata_map"]
+PROPERTIES = ["Context.values", "Context.metadata_map", "Policy.counts"]
 NAMED = [name for name in FUNCTIONS if "__" not in name and name not in PROPERTIES]
 PLAIN = [name for name in NAMED if len(FUNCTIONS[name]) == 1]
 OVERLOADED = [name for name in NAMED if len(FUNCTIONS[name]) > 1]

@@ -10,8 +10,10 @@ from typing import (
     Generic,
     Iterable,
     Mapping,
+    MutableMapping,
     NamedTuple,
     Optional,
+    Sequence,
     TypeVar,
     Union,
     overload,
@@ -29,6 +31,7 @@ __all__ = [
     "Installation",
     "Key",
     "Observer",
+    "Policy",
     "Thread",
     "alive",
     "background",
@@ -42,6 +45,8 @@ __all__ = [
     "deadline",
     "detached",
     "err",
+    "extract",
+    "inject",
     "install",
     "metadata",
     "metadata_pairs",
@@ -69,6 +74,27 @@ _Scope = Literal["hop", "request", "upstream"]
 _Pairs = Union[
     Mapping[str, str], Iterable[Union[tuple[str, str], tuple[str, str, _Scope]]]
 ]
+_Format = Literal[
+    "http", "stranger", "grpc", "cgi", "metainfo", "metainfo-map", "environment", "queue"
+]
+_Field = Literal[
+    "traceparent",
+    "b3",
+    "b3-multi",
+    "baggage",
+    "metainfo",
+    "metainfo-map",
+    "cctx-metadata",
+    "grpc-timeout",
+    "connect-timeout-ms",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-upstream-rq-timeout-ms",
+    "timeout",
+    "cctx-deadline",
+    "cctx-expires",
+]
+_Direction = Literal["forward", "backward", "backward-transit", "backward-raw"]
+_M = TypeVar("_M", bound=MutableMapping[str, Any])
 
 __version__: str
 
@@ -151,6 +177,30 @@ class Context:
         self, callback: Callable[[Context], object], *, loop: Optional[AbstractEventLoop] = None
     ) -> Observer: ...
     def __hash__(self) -> int: ...
+
+@final
+class Policy:
+    def __new__(
+        cls,
+        format: _Format = "http",
+        *,
+        read: Optional[Iterable[_Field]] = None,
+        write: Optional[Iterable[_Field]] = None,
+        direction: _Direction = "forward",
+        timeout_max: Optional[float] = ...,
+        timeout_min: Optional[float] = ...,
+        timeout_field: Union[None, tuple[str, float], tuple[str, float, int]] = None,
+        allow: Optional[Iterable[str]] = None,
+        send: Optional[Iterable[str]] = None,
+        rename: Optional[dict[str, str]] = None,
+        pairs_max: Optional[int] = None,
+        bytes_max: Optional[int] = None,
+        skew_max: Optional[float] = ...,
+        plus_is_blank: bool = False,
+        wall: Optional[float] = ...,
+    ) -> Self: ...
+    @property
+    def counts(self) -> dict[str, int]: ...
 
 @final
 class use:
@@ -243,6 +293,20 @@ def err() -> Optional[_Status]: ...
 def cause() -> Optional[Cause]: ...
 def check() -> None: ...
 def can_be_done() -> bool: ...
+def extract(
+    carrier: Union[Mapping[str, Any], Mapping[bytes, Any], Iterable[Sequence[Any]]],
+    parent: Optional[Context] = None,
+    *,
+    format: Optional[_Format] = None,
+    policy: Optional[Policy] = None,
+) -> Context: ...
+def inject(
+    carrier: _M,
+    context: Optional[Context] = None,
+    *,
+    format: Optional[_Format] = None,
+    policy: Optional[Policy] = None,
+) -> _M: ...
 def wrap(function: Callable[_P, _R], context: Optional[Context] = None) -> Callable[_P, _R]: ...
 def get_include() -> str: ...
 def get_library_dirs() -> list[str]: ...
