@@ -26,9 +26,11 @@ void cctx__harvest_begin(struct cctx__harvest *harvest, const struct cctx_policy
 }
 
 /* Where the pair of this name is, or `n`. */
-static size_t find_pair(const struct cctx__harvest *harvest, struct cctx__text name) {
+static size_t find_pair(const struct cctx__harvest *harvest, struct cctx__text name,
+                        uint32_t hash) {
   size_t i = 0;
-  while (i < harvest->n && (strncmp(harvest->at[i].name, name.at, name.len) != 0 ||
+  while (i < harvest->n && (harvest->hash[i] != hash ||
+                            strncmp(harvest->at[i].name, name.at, name.len) != 0 ||
                             harvest->at[i].name[name.len] != '\0'))
     i++;
   return i;
@@ -106,11 +108,13 @@ void cctx__harvest_take(struct cctx__harvest *harvest, enum cctx__rank rank,
     harvest->counts->not_allowed++;
     return;
   }
-  size_t i = find_pair(harvest, name);
+  uint32_t hash = cctx__hash(name);
+  size_t i = find_pair(harvest, name, hash);
   if (i < harvest->n) {
     harvest->counts->hidden++;
     if (rank < harvest->rank[i]) return;
     if (rank == harvest->rank[i] && rank != CCTX__RANK_BAGGAGE) return;
   }
   put_pair(harvest, i, rank, name, value, encoding);
+  if (i < harvest->n) harvest->hash[i] = hash;
 }

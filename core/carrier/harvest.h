@@ -31,6 +31,7 @@ struct cctx__harvest {
   size_t n, used;
   struct cctx_metadata_pair at[CCTX_METADATA_PAIRS_MAX];
   unsigned char rank[CCTX_METADATA_PAIRS_MAX];
+  uint32_t hash[CCTX_METADATA_PAIRS_MAX]; /* of the name */
   char bytes[CCTX_METADATA_BYTES_MAX + 2 * CCTX_METADATA_PAIRS_MAX];
 };
 

@@ -205,8 +205,7 @@ struct seen {
 };
 
 static bool was_seen(struct seen *seen, const char *name, size_t len) {
-  uint32_t hash = 2166136261u;
-  for (size_t i = 0; i < len; i++) hash = (hash ^ (unsigned char)name[i]) * 16777619u;
+  uint32_t hash = cctx__hash(cctx__text_of(name, len));
   uint64_t bit = (uint64_t)1 << (hash & 63), *word = &seen->bits[hash >> 6 & 15];
   bool was = (*word & bit) != 0;
   *word |= bit;

@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+/* A bit for each character: !#$%&'*+-. and digits; ^_` and letters, | and ~. */
 bool cctx__is_token_char(char c) {
-  bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  return letter || cctx__is_digit(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+  static const uint32_t tokens[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+  unsigned char at = (unsigned char)c;
+  return tokens[at >> 5] >> (at & 31) & 1;
 }
 
 bool cctx__is_name(struct cctx__text text) {

@@ -18,6 +18,14 @@ static inline struct cctx__text cctx__text_of(const char *at, size_t len) {
   return (struct cctx__text){at, len};
 }
 
+/* FNV-1a. */
+static inline uint32_t cctx__hash(struct cctx__text text) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < text.len; i++)
+    hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
+  return hash;
+}
+
 /* tchar of RFC 9110, 5.6.2. */
 bool cctx__is_token_char(char c);
 

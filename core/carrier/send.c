@@ -24,9 +24,10 @@ bool cctx__sending_next(struct cctx__sending *sending, enum cctx_metadata_scope 
       sending->counts->withheld++;
       continue;
     }
-    name = cctx__rename_out(policy->renames, name);
+    bool renamed = policy->renames != NULL;
+    if (renamed) name = cctx__rename_out(policy->renames, name);
     if (sending->pairs_left == 0 || name.len + at.len > sending->bytes_left ||
-        !cctx__is_name(name)) {
+        (renamed && !cctx__is_name(name))) {
       sending->counts->unsendable++;
       continue;
     }
