@@ -142,6 +142,7 @@ TEST(detaching_fails_whole_or_not_at_all) {
 static const char *get_field(void *arg, const char *name, size_t *len) {
   static const char *const fields[][2] = {
       {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+      {"tracestate", "a=1"},
       {"baggage", "tenant=acme,user=42"},
       {"grpc-timeout", "10S"}};
   (void)arg;

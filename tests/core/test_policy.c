@@ -323,7 +323,7 @@ TEST(a_flood_of_large_fields_costs_what_is_bounded) {
 TEST(a_hundred_thousand_members_are_bounded) {
   size_t size = 1000000;
   struct cctx_extracted report;
-  char *text = malloc(size);
+  char *text = malloc(size + 1);
   for (size_t i = 0; i < size; i += 10)
     snprintf(text + i, 11, "k%06zu=1,", i / 10 % 1000000);
   struct cctx_field field = {"baggage", 7, text, 8190};

@@ -26,11 +26,11 @@ ENVIRONMENT["PYTHONDONTWRITEBYTECODE"] = "1"
 class Server:
     """A running `cctx serve`."""
 
-    def __init__(self, program, log, options):
+    def __init__(self, program, log, options, trust):
         self.log_file = log
         with open(log, "w") as stderr:
             self.process = subprocess.Popen(
-                [str(program), "serve", "--listen", "127.0.0.1:0", "--trust", "baggage", *options],
+                [str(program), "serve", "--listen", "127.0.0.1:0", *trust, *options],
                 cwd=HANDLERS,
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
@@ -77,8 +77,8 @@ def serve(build, tmp_path):
     assert program.exists(), f"{program} is not built: ./dev test builds it"
     servers = []
 
-    def start(*options):
-        servers.append(Server(program, tmp_path / f"log{len(servers)}", options))
+    def start(*options, trust=("--trust", "baggage")):
+        servers.append(Server(program, tmp_path / f"log{len(servers)}", options, trust))
         return servers[-1]
 
     yield start
@@ -184,6 +184,14 @@ def test_a_same_boot_deadline_is_not_taken_from_a_stranger(serve):
     server = serve(*route("who", "lua"))
     status, _, _ = server.get("/lua", {"cctx-deadline": f"{boot_id}:1"})
     assert status == 201
+
+
+def test_clients_are_strangers_unless_they_are_trusted(serve):
+    """They say their trace and a deadline, and no metadata."""
+    server = serve(*route("who", "lua"), trust=())
+    headers = {"baggage": "tenant=acme", "grpc-timeout": "3S", "traceparent": TRACEPARENT}
+    seen = fields(server.get("/lua", headers)[1])
+    assert (seen["tenant"], seen["trace"], seen["short"]) == ("nil", TRACE_ID, "true")
 
 
 def test_several_baggage_headers_are_one(serve):

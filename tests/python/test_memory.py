@@ -152,6 +152,16 @@ def check(ctx):
         pass
 
 
+def inject_into_copy(ctx):
+    return cctx.inject({"Baggage": text, "x": [text, b"y"]}, ctx.with_metadata({"a": text}))
+
+
+def make_policy():
+    return cctx.Policy(
+        "stranger", read=["baggage"], allow=["a", "b*"], send=[text], rename={"t": "a"}
+    )
+
+
 OPERATIONS = {
     "current": lambda ctx: (cctx.current(), cctx.background(), cctx.todo()),
     "with_value": lambda ctx: ctx.with_value("k", text),
@@ -173,6 +183,10 @@ OPERATIONS = {
     "detached": lambda ctx: ctx.with_values({"k": thing, "j": []}).detached(True),
     "cause": lambda ctx: ctx.with_timeout(-1).cause(),
     "check": check,
+    "extract": lambda ctx: cctx.extract({"baggage": ["a=1", b"b=2"], "x": "\udcff"}, ctx),
+    "extract, pairs": lambda ctx: cctx.extract([("baggage", text)], policy=make_policy()),
+    "inject": inject_into_copy,
+    "policy": lambda ctx: make_policy().counts,
     "repr": lambda ctx: (repr(ctx), hash(ctx), ctx == ctx, ctx.err()),
     "many": many,
     "cycle": cycle,

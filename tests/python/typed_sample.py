@@ -107,6 +107,15 @@ except cctx.DeadlineExceeded as error:
 except cctx.Canceled as error:
     message: str = error.cause.message
 
+policy = cctx.Policy("stranger", read=["baggage"], timeout_max=None, allow={"tenant"})
+sent: "dict[str, str]" = cctx.inject({"a": "b"}, ctx, policy=policy)
+came: cctx.Context = cctx.extract([(b"baggage", b"a=1")], format="grpc")
+refused: int = policy.counts["malformed"]
+cctx.Policy("https")  # wrong
+cctx.Policy(read=["baggages"])  # wrong
+cctx.extract({}, policy="http")  # wrong
+cctx.inject([("a", "b")])  # wrong
+
 word: str = cctx.current_status()
 testing.clock_set(1.0)
 testing.clock_set("1")  # wrong
