@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cctx__text {
   const char *at;
@@ -21,6 +22,23 @@ static inline struct cctx__text cctx__trim(const char *at, size_t len) {
 }
 
 static inline bool cctx__is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/* Take 1 to `max` digits off the front. False, with nothing taken, if there are none, or more, or
+ * more than an int64_t holds. */
+static inline bool cctx__take_number(struct cctx__text *text, size_t max, int64_t *out) {
+  int64_t number = 0;
+  size_t n = 0;
+  for (; n < text->len && cctx__is_digit(text->at[n]); n++) {
+    int digit = text->at[n] - '0';
+    if (n == max || number > (INT64_MAX - digit) / 10) return false;
+    number = number * 10 + digit;
+  }
+  if (n == 0) return false;
+  text->at += n;
+  text->len -= n;
+  *out = number;
+  return true;
+}
 
 /* The value of a lower-case hexadecimal digit, or -1. */
 static inline int cctx__hex(char c) {

@@ -57,25 +57,14 @@ static int64_t add_saturated(int64_t from, int64_t by) {
   return from + by;
 }
 
-static int read_number(const char *text, size_t len, int64_t *out) {
-  int64_t number = 0;
-  if (len == 0 || len > DIGITS_MAX) return CCTX_EINVAL;
-  for (size_t i = 0; i < len; i++) {
-    int digit = text[i] - '0';
-    if (!cctx__is_digit(text[i]) || number > (INT64_MAX - digit) / 10) return CCTX_EINVAL;
-    number = number * 10 + digit;
-  }
-  *out = number;
-  return CCTX_OK;
-}
-
 int cctx_boot_deadline_parse(const char *text, size_t len, int64_t *deadline) {
   struct cctx__text field = cctx__trim(text, len);
   int64_t at, now = boot_now();
   if (now < 0 || !has_boot_id() || field.len <= ID_LEN + 1 ||
-      memcmp(field.at, boot_id, ID_LEN) != 0 || field.at[ID_LEN] != ':' ||
-      read_number(field.at + ID_LEN + 1, field.len - ID_LEN - 1, &at) != 0)
+      memcmp(field.at, boot_id, ID_LEN) != 0 || field.at[ID_LEN] != ':')
     return CCTX_EINVAL;
+  struct cctx__text number = {field.at + ID_LEN + 1, field.len - ID_LEN - 1};
+  if (!cctx__take_number(&number, DIGITS_MAX, &at) || number.len > 0) return CCTX_EINVAL;
   *deadline = add_saturated(cctx_now(), at - now);
   return CCTX_OK;
 }

@@ -24,19 +24,6 @@ static int64_t wall_now(const struct cctx_policy *policy) {
   return (int64_t)t.tv_sec * CCTX_SECOND + t.tv_nsec;
 }
 
-/* Take digits off the front: false if there are none, or too many. */
-static bool take_number(struct cctx__text *text, int64_t *out) {
-  size_t n = 0;
-  int64_t number = 0;
-  while (n < text->len && n <= DIGITS_MAX && cctx__is_digit(text->at[n]))
-    number = number * 10 + (text->at[n++] - '0');
-  if (n == 0 || n > DIGITS_MAX) return false;
-  text->at += n;
-  text->len -= n;
-  *out = number;
-  return true;
-}
-
 static bool take_word(struct cctx__text *text, const char *word) {
   size_t len = strlen(word);
   if (text->len < len || memcmp(text->at, word, len) != 0) return false;
@@ -56,8 +43,8 @@ int cctx__expires_parse(struct cctx__text text, const struct cctx_policy *policy
                         int64_t *deadline, bool *skewed) {
   int64_t expires, sent, now = wall_now(policy);
   int64_t allowed = policy->skew_max > 0 ? policy->skew_max : skew_otherwise;
-  if (!take_number(&text, &expires) || !take_word(&text, ";sent=") ||
-      !take_number(&text, &sent) || text.len > 0)
+  if (!cctx__take_number(&text, DIGITS_MAX, &expires) || !take_word(&text, ";sent=") ||
+      !cctx__take_number(&text, DIGITS_MAX, &sent) || text.len > 0)
     return CCTX_EINVAL;
   int64_t at_sending = to_ns(expires - sent);
   int64_t ahead = to_ns(sent - now / CCTX_MILLISECOND);

@@ -23,13 +23,10 @@ static int64_t unit_length(char unit) {
 
 int cctx_grpc_timeout_parse(const char *text, size_t len, int64_t *timeout) {
   struct cctx__text field = cctx__trim(text, len);
-  if (field.len < 2 || field.len > DIGITS_MAX + 1) return CCTX_EINVAL;
-  int64_t unit = unit_length(field.at[field.len - 1]), count = 0;
+  int64_t count, unit;
+  if (!cctx__take_number(&field, DIGITS_MAX, &count) || field.len != 1) return CCTX_EINVAL;
+  unit = unit_length(field.at[0]);
   if (unit == 0) return CCTX_EINVAL;
-  for (size_t i = 0; i + 1 < field.len; i++) {
-    if (!cctx__is_digit(field.at[i])) return CCTX_EINVAL;
-    count = count * 10 + (field.at[i] - '0');
-  }
   *timeout = count > CCTX_NEVER / unit ? CCTX_NEVER : count * unit;
   return CCTX_OK;
 }
@@ -51,18 +48,6 @@ int cctx_grpc_timeout_format(int64_t timeout, char out[CCTX_GRPC_TIMEOUT_LEN + 1
 enum { WHOLE_MAX = 10, FRACTION_MAX = 9 };
 static const int64_t whole_limit = 9999999999;
 
-static size_t count_digits(struct cctx__text text) {
-  size_t n = 0;
-  while (n < text.len && cctx__is_digit(text.at[n])) n++;
-  return n;
-}
-
-static int64_t read_digits(const char *at, size_t n) {
-  int64_t number = 0;
-  for (size_t i = 0; i < n; i++) number = number * 10 + (at[i] - '0');
-  return number;
-}
-
 static int64_t power_of_ten(size_t n) {
   int64_t power = 1;
   while (n-- > 0) power *= 10;
@@ -70,18 +55,14 @@ static int64_t power_of_ten(size_t n) {
 }
 
 int cctx__decimal_parse(struct cctx__text text, int64_t unit, int64_t *timeout) {
-  size_t whole = count_digits(text), fraction = 0;
-  if (whole == 0 || whole > WHOLE_MAX) return CCTX_EINVAL;
-  struct cctx__text rest = {text.at + whole, text.len - whole};
-  int64_t count = read_digits(text.at, whole), part = 0;
-  if (rest.len > 0) {
-    rest.at++, rest.len--;
-    fraction = count_digits(rest);
-    if (rest.at[-1] != '.' || fraction == 0 || fraction > FRACTION_MAX ||
-        fraction < rest.len)
-      return CCTX_EINVAL;
-    part = (int64_t)((double)read_digits(rest.at, fraction) /
-                     (double)power_of_ten(fraction) * (double)unit);
+  int64_t count, part = 0;
+  if (!cctx__take_number(&text, WHOLE_MAX, &count)) return CCTX_EINVAL;
+  if (text.len > 0) {
+    size_t digits = text.len - 1;
+    if (*text.at++ != '.') return CCTX_EINVAL;
+    text.len = digits;
+    if (!cctx__take_number(&text, FRACTION_MAX, &part) || text.len > 0) return CCTX_EINVAL;
+    part = (int64_t)((double)part / (double)power_of_ten(digits) * (double)unit);
   }
   *timeout = count > (CCTX_NEVER - part) / unit ? CCTX_NEVER : count * unit + part;
   return CCTX_OK;
