@@ -160,14 +160,17 @@ PyObject *cctx__py_extract(PyObject *module, PyObject *args, PyObject *kwargs) {
 /* Changes wait until all are known: an error leaves the mapping as it was. */
 static int note_change(void *arg, const char *name, const char *value, size_t len) {
   struct fields *fields = arg;
-  PyObject *text = Py_None, *change;
+  PyObject *text = Py_None, *change, *key;
   if (value)
     text = PyUnicode_DecodeUTF8(value, (Py_ssize_t)len, "surrogateescape");
   else
     Py_INCREF(text);
-  change = text ? Py_BuildValue("(sN)", name, text) : NULL;
+  key = PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "surrogateescape");
+  change = text && key ? PyTuple_Pack(2, key, text) : NULL;
   int status = change ? PyList_Append(fields->changes, change) : -1;
   Py_XDECREF(change);
+  Py_XDECREF(key);
+  Py_XDECREF(text);
   return status < 0 ? CCTX_ENOMEM : CCTX_OK;
 }
 

@@ -37,7 +37,8 @@ static const char *usable(const struct kind *kind, unsigned fields,
   if (!(fields & kind->field)) return NULL;
   if (kind->relative && policy->names == CCTX_NAMES_ENVIRONMENT) return NULL;
   if (kind->name) return kind->name;
-  return policy->timeout.unit > 0 ? policy->timeout.name : NULL;
+  const char *name = policy->timeout.unit > 0 ? policy->timeout.name : NULL;
+  return name && strlen(name) <= CCTX_METADATA_NAME_MAX ? name : NULL;
 }
 
 /* ---- Reading ---- */

@@ -34,7 +34,10 @@ static const struct form forms[] = {
      CCTX__RANK_PERSIST_EXACT,
      {"cctx-transit-", "cctx-persist-", "cctx-backward-"}},
 };
-enum { FORMS = sizeof forms / sizeof *forms };
+enum {
+  FORMS = sizeof forms / sizeof *forms,
+  ANY = CCTX_FIELD_METAINFO | CCTX_FIELD_METAINFO_MAP | CCTX_FIELD_METADATA
+};
 
 /* A peer reads a name of scope hop that begins so as another one's, which it does not send on. */
 static const char captured[] = "UPSTREAM_";
@@ -98,7 +101,8 @@ static char take_escape(struct cctx__text *name) {
   return c;
 }
 
-/* A carrier may have changed the case, and CGI the hyphens: neither is ours. 0: malformed. */
+/* A carrier may have changed the case, and CGI the hyphens: neither is ours. 0: malformed, or
+ * longer than a name may be. */
 static size_t name_from_exact(struct cctx__text name, char *out) {
   size_t n = 0;
   while (name.len > 0) {
@@ -109,6 +113,7 @@ static size_t name_from_exact(struct cctx__text name, char *out) {
     } else {
       name.at++, name.len--;
     }
+    if (n == CCTX_METADATA_NAME_MAX) return 0;
     out[n++] = c;
   }
   return n;
@@ -179,7 +184,7 @@ static void read_prefix(const struct cctx__source *source, struct cctx__harvest 
 static void read_raw(const struct cctx__source *source, struct cctx__harvest *harvest) {
   struct cctx__text name, value, nothing = {"", 0};
   size_t cursor = 0;
-  if (!harvest->policy->allow) return;
+  if (!harvest->policy->allow || !(harvest->policy->read & ANY)) return;
   while (cctx__source_begins(source, source->names, nothing, &cursor, &name, &value))
     if (cctx__is_name(name) && cctx__is_listed(harvest->policy->allow, name))
       cctx__harvest_take(harvest, CCTX__RANK_TRANSIT, name, value, CCTX__PLAIN);
@@ -239,56 +244,64 @@ static bool is_header_value(struct cctx__text value) {
 /* Longest value once it is percent-encoded. */
 enum { VALUE_MAX = 8192 };
 
+/* One way through the pairs of a scope, under one prefix. */
 struct writer {
   const struct form *form;
-  struct cctx__sink *sink;
   struct cctx__sending sending;
   enum cctx_metadata_scope scope;
   struct seen seen;
   size_t prefix;
-  char name[CCTX__NAME_ROOM]; /* prefix and all */
+  char name[CCTX__NAME_ROOM]; /* prefix and all, as HTTP spells it */
+  char value[VALUE_MAX + 1];  /* if it must be encoded */
 };
 
-static void put_http(struct writer *writer, struct cctx__pair pair) {
-  char name[CCTX_METADATA_NAME_MAX + 1], spelled[CCTX__NAME_ROOM];
+/* Each writes the name behind the prefix, and returns its length; or 0 if the form cannot express
+ * the pair. */
+static size_t put_http(struct writer *writer, struct cctx__pair pair, char *name) {
   size_t len = name_to_http(pair.name, name);
-  bool again = was_seen(&writer->seen, name, len) &&
+  if (pair.value.len == 0 || !is_header_value(pair.value)) return 0;
+  bool taken = was_seen(&writer->seen, name, len) &&
                is_taken(&writer->sending, writer->scope, name, len);
-  if (again || pair.value.len == 0 || !is_header_value(pair.value)) {
-    writer->sink->source.counts->unsendable++;
-    return;
-  }
-  memcpy(writer->name + writer->prefix, name, len);
-  writer->name[writer->prefix + len] = '\0';
-  cctx__name_spell(writer->sink->source.names,
-                   cctx__text_of(writer->name, writer->prefix + len), spelled);
-  cctx__sink_put(writer->sink, spelled, pair.value.at, pair.value.len);
+  return taken ? 0 : len;
 }
 
-static void put_map(struct writer *writer, struct cctx__pair pair) {
-  if (pair.value.len == 0 || (writer->form->prefix[TRANSIT][0] == writer->name[0] &&
-                              writer->scope == CCTX_HOP && begins(pair.name, captured))) {
-    writer->sink->source.counts->unsendable++;
-    return;
-  }
-  memcpy(writer->name + writer->prefix, pair.name.at, pair.name.len);
-  writer->name[writer->prefix + pair.name.len] = '\0';
-  cctx__sink_put(writer->sink, writer->name, pair.value.at, pair.value.len);
+static size_t put_map(const struct writer *writer, struct cctx__pair pair, char *name) {
+  if (pair.value.len == 0 || (writer->scope == CCTX_HOP && begins(pair.name, captured)))
+    return 0;
+  memcpy(name, pair.name.at, pair.name.len);
+  return pair.name.len;
 }
 
-static void put_exact(struct writer *writer, struct cctx__pair pair) {
-  char value[VALUE_MAX + 1], spelled[CCTX__NAME_ROOM];
-  if (cctx__percent_length(pair.value) > VALUE_MAX) {
-    writer->sink->source.counts->unsendable++;
+static size_t put_exact(struct writer *writer, struct cctx__pair *pair, char *name) {
+  if (cctx__percent_length(pair->value) > VALUE_MAX) return 0;
+  pair->value.len = cctx__percent_encode(pair->value, writer->value);
+  pair->value.at = writer->value;
+  writer->value[pair->value.len] = '\0';
+  return name_to_exact(pair->name, name);
+}
+
+static void write_pair(struct writer *writer, struct cctx__pair pair,
+                       struct cctx__sink *sink) {
+  char spelled[CCTX__NAME_ROOM], *name = writer->name + writer->prefix;
+  size_t len;
+  switch (writer->form->field) {
+  case CCTX_FIELD_METAINFO: len = put_http(writer, pair, name); break;
+  case CCTX_FIELD_METAINFO_MAP: len = put_map(writer, pair, name); break;
+  default: len = put_exact(writer, &pair, name);
+  }
+  if (len == 0) {
+    sink->source.counts->unsendable++;
     return;
   }
-  size_t len = cctx__percent_encode(pair.value, value);
-  value[len] = '\0';
-  size_t name_len = name_to_exact(pair.name, writer->name + writer->prefix);
-  writer->name[writer->prefix + name_len] = '\0';
-  cctx__name_spell(writer->sink->source.names,
-                   cctx__text_of(writer->name, writer->prefix + name_len), spelled);
-  cctx__sink_put(writer->sink, spelled, value, len);
+  name[len] = '\0';
+  if (writer->form->field != CCTX_FIELD_METAINFO_MAP &&
+      sink->source.names != CCTX_NAMES_HTTP) {
+    cctx__name_spell(sink->source.names, cctx__text_of(writer->name, writer->prefix + len),
+                     spelled);
+    cctx__sink_put(sink, spelled, pair.value.at, pair.value.len);
+  } else {
+    cctx__sink_put(sink, writer->name, pair.value.at, pair.value.len);
+  }
 }
 
 static void write_scope(const struct form *form, const cctx *ctx,
@@ -297,23 +310,16 @@ static void write_scope(const struct form *form, const cctx *ctx,
   struct writer writer;
   struct cctx__pair pair;
   unsigned which = prefix_of(policy->direction, scope == CCTX_HOP ? TRANSIT : PERSIST);
+  size_t spelled = spell(form, sink->source.names, which, writer.name);
+  cctx__sink_clear(sink, names_of(form, sink->source.names),
+                   cctx__text_of(writer.name, spelled));
   writer.form = form;
-  writer.sink = sink;
   writer.scope = scope;
   writer.sending = cctx__sending_begin(ctx, policy, sink->source.counts);
   memset(&writer.seen, 0, sizeof writer.seen);
-  writer.prefix = spell(form, sink->source.names, which, writer.name);
-  cctx__sink_clear(sink, names_of(form, sink->source.names),
-                   cctx__text_of(writer.name, writer.prefix));
   writer.prefix = strlen(form->prefix[which]);
   memcpy(writer.name, form->prefix[which], writer.prefix);
-  while (cctx__sending_next(&writer.sending, scope, &pair)) {
-    switch (form->field) {
-    case CCTX_FIELD_METAINFO: put_http(&writer, pair); break;
-    case CCTX_FIELD_METAINFO_MAP: put_map(&writer, pair); break;
-    default: put_exact(&writer, pair);
-    }
-  }
+  while (cctx__sending_next(&writer.sending, scope, &pair)) write_pair(&writer, pair, sink);
 }
 
 static void write_raw(const cctx *ctx, const struct cctx_policy *policy,
@@ -334,9 +340,8 @@ static void write_raw(const cctx *ctx, const struct cctx_policy *policy,
 
 void cctx__metainfo_write(const cctx *ctx, const struct cctx_policy *policy,
                           struct cctx__sink *sink) {
-  const unsigned any = CCTX_FIELD_METAINFO | CCTX_FIELD_METAINFO_MAP | CCTX_FIELD_METADATA;
   if (policy->direction == CCTX_BACKWARD_RAW) {
-    if (policy->write & any) write_raw(ctx, policy, sink);
+    if (policy->write & ANY) write_raw(ctx, policy, sink);
     return;
   }
   for (size_t i = 0; i < FORMS; i++) {

@@ -14,7 +14,7 @@ void cctx__sink_put(struct cctx__sink *sink, const char *spelled, const char *va
 /* Remove a field by its very name, which has no NUL behind it. */
 static void remove_field(struct cctx__sink *sink, struct cctx__text name) {
   char copy[CCTX__NAME_ROOM];
-  if (name.len >= sizeof copy) return;
+  if (name.len >= sizeof copy || memchr(name.at, '\0', name.len)) return;
   memcpy(copy, name.at, name.len);
   copy[name.len] = '\0';
   cctx__sink_put(sink, copy, NULL, 0);

@@ -132,6 +132,19 @@ TEST(an_id_that_is_no_id_is_not_sent) {
   cctx_unref(ctx);
 }
 
+TEST(the_value_of_a_secret_key_is_not_sent) {
+  struct bag bag = {0};
+  cctx_clock_set(0);
+  cctx *ctx = with_all();
+  cctx_key_named("tracestate")->flags = CCTX_KEY_SECRET;
+  CHECK_EQ(bag_inject(ctx, &bag, NULL), 0);
+  cctx_key_named("tracestate")->flags = 0;
+  CHECK(bag_get(&bag, "tracestate") == NULL);
+  CHECK_STR(bag_get(&bag, "traceparent"), TRACEPARENT);
+  bag_empty(&bag);
+  cctx_finish(ctx);
+}
+
 TEST(a_tracer_names_its_span_by_the_value) {
   struct bag bag = {0};
   cctx_clock_set(0);

@@ -345,16 +345,27 @@ TEST(a_hundred_thousand_members_are_bounded) {
 TEST(hostile_names_are_refused_and_the_rest_is_taken) {
   struct cctx_policy policy = {.read = ~0u};
   struct cctx_carrier_counts counts = {0};
-  static char long_name[3000];
+  static char long_name[3000], exact[1000];
   memset(long_name, 'x', sizeof long_name);
   memcpy(long_name, "rpc-persist-", 12);
+  memset(exact, 'y', sizeof exact);
+  memcpy(exact, "cctx-persist-", 13);
   struct cctx_field at[] = {
-      {long_name, sizeof long_name, "1", 1}, {"RPC_PERSIST_a\0b", 15, "1", 1},
-      {"RPC_PERSIST_\xff\xfe", 14, "1", 1},  {"RPC_PERSIST_a b", 15, "1", 1},
-      {"RPC_PERSIST_", 12, "1", 1},          {"cctx-persist-a.", 15, "1", 1},
-      {"cctx-persist-.0", 15, "1", 1},       {"cctx-persist-.00a", 17, "1", 1},
-      {"cctx-persist-b", 14, "%", 1},        {"cctx-persist-c", 14, "%00%ff", 6},
-      {"rpc-persist-ok", 14, "a\0b\r\n", 5}, {"", 0, "", 0},
+      {long_name, sizeof long_name, "1", 1},
+      {exact, 13 + 256, "1", 1},
+      {exact, sizeof exact, "1", 1},
+      {exact, 13 + 255, "longest", 7},
+      {"RPC_PERSIST_a\0b", 15, "1", 1},
+      {"RPC_PERSIST_\xff\xfe", 14, "1", 1},
+      {"RPC_PERSIST_a b", 15, "1", 1},
+      {"RPC_PERSIST_", 12, "1", 1},
+      {"cctx-persist-a.", 15, "1", 1},
+      {"cctx-persist-.0", 15, "1", 1},
+      {"cctx-persist-.00a", 17, "1", 1},
+      {"cctx-persist-b", 14, "%", 1},
+      {"cctx-persist-c", 14, "%00%ff", 6},
+      {"rpc-persist-ok", 14, "a\0b\r\n", 5},
+      {"", 0, "", 0},
   };
   struct cctx_fields fields = {at, sizeof at / sizeof *at};
   struct cctx_carrier carrier = cctx_fields_carrier(&fields);
@@ -362,13 +373,13 @@ TEST(hostile_names_are_refused_and_the_rest_is_taken) {
   size_t len = 0;
   policy.counts = &counts;
   CHECK_EQ(cctx_extract(&ctx, cctx_background(), &carrier, &policy, NULL), 0);
-  CHECK_EQ(cctx_metadata_count(ctx), 2);
+  CHECK_EQ(cctx_metadata_count(ctx), 3);
   CHECK(cctx_metadata(ctx, "OK", &len) != NULL);
   CHECK_EQ(len, 5);
   CHECK(cctx_metadata(ctx, "c", &len) != NULL);
   CHECK_EQ(len, 2);
   CHECK_EQ(counts.too_big, 1);
-  CHECK_EQ(counts.malformed, 7);
+  CHECK_EQ(counts.malformed, 9);
   cctx_unref(ctx);
 }
 

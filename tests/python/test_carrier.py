@@ -132,6 +132,12 @@ def test_metadata_that_is_no_text_comes_back():
     assert cctx.inject({}, there, policy=policy) == {"RPC_PERSIST_k": value}
 
 
+def test_a_name_that_is_no_text_is_removed_as_it_stands():
+    carrier = {"rpc-persist-\udcff": "x", "rpc-persist-a\0": "y", "z": "z"}
+    assert "z" in cctx.inject(carrier, cctx.background(), format="metainfo")
+    assert "rpc-persist-\udcff" not in carrier
+
+
 class Headers(dict):
     def __setitem__(self, name, value):
         raise OSError("read-only")
