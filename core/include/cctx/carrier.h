@@ -60,20 +60,21 @@ struct cctx_extracted {
 
 /** Derive in `*out` a child of `parent` from what `carrier` brings and `policy` (NULL:
  *  CCTX_FORMAT_HTTP) takes. A trace gives the values of the keys named "trace_id", "span_id"
- *  (lower-case hex strings), "trace_flags" (int) and "tracestate" (string): the first that is valid
- *  of traceparent, b3, x-b3-*. Pairs give metadata, of scope request, and of scope upstream what was
- *  for this hop. The earliest of the deadlines holds. What is refused is left out, and counted in
- *  `report` (or NULL) and in the policy's counts. CCTX_ENOMEM: all is as it was. Needs 40 KiB of
- *  stack. */
+ *  (lower-case hex strings), "trace_flags" (int) and "tracestate" (string): the first that is
+ *  valid of traceparent, b3, x-b3-*. Pairs give metadata, of scope request, and of scope
+ *  upstream what was for this hop. The earliest of the deadlines holds. What is refused is
+ *  left out, and counted in `report` (or NULL) and in the policy's counts. CCTX_ENOMEM: all is
+ *  as it was. Needs 40 KiB of stack. */
 CCTX_API int cctx_extract(cctx **out, cctx *parent, const struct cctx_carrier *carrier,
                           const struct cctx_policy *policy, struct cctx_extracted *report);
 
-/** Let `carrier` say of `ctx` what `policy` (NULL: CCTX_FORMAT_HTTP) sends: the trace as it is - no
- *  span is made here -, metadata of the scopes request and hop, and the time that is left. Values
- *  other than the trace's are never sent, nor is metadata of scope upstream, nor the value of a
- *  secret key. Allocates nothing. 0; or with nothing set CCTX_ECANCELED or CCTX_EDEADLINE if `ctx`
- *  is done: there is nothing to ask of others then (a detached context is not done); or what `set`
- *  returned, and the fields before are set. */
+/** Let `carrier` say of `ctx` what `policy` (NULL: CCTX_FORMAT_HTTP) sends: the trace as it
+ *  is - no span is made here -, metadata of the scopes request and hop, and the time that is
+ *  left. Values other than the trace's are never sent, nor is metadata of scope upstream, nor
+ *  the value of a secret key. Allocates nothing, and needs 16 KiB of stack. 0; or with nothing
+ *  set CCTX_ECANCELED or CCTX_EDEADLINE if `ctx` is done: there is nothing to ask of others
+ *  then (a detached context is not done); or what `set` returned, and the fields before are
+ *  set. */
 CCTX_API int cctx_inject(const cctx *ctx, const struct cctx_carrier *carrier,
                          const struct cctx_policy *policy);
 
