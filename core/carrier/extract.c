@@ -26,7 +26,8 @@ static void read_all(struct reading *reading, const cctx *parent,
                      const struct cctx_carrier *carrier, const struct cctx_policy *policy) {
   bool forward = policy->direction == CCTX_FORWARD;
   reading->counts = (struct cctx_carrier_counts){0};
-  struct cctx__source source = cctx__source_begin(carrier, policy->names, &reading->counts);
+  struct cctx__source source =
+      cctx__source_begin(carrier, policy->names, CCTX_FIELDS_MAX, &reading->counts);
   cctx__trace_read(&source, forward ? policy->read : 0, &reading->trace);
   cctx__harvest_begin(&reading->harvest, policy, parent, &reading->counts);
   if (forward && policy->read & CCTX_FIELD_BAGGAGE)

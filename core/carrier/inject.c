@@ -34,7 +34,8 @@ int cctx_inject(const cctx *ctx, const struct cctx_carrier *carrier,
     policy = &otherwise;
   }
   if (err != CCTX_OK && policy->direction == CCTX_FORWARD) return err;
-  struct cctx__sink sink = {cctx__source_begin(carrier, policy->names, &counts), CCTX_OK};
+  struct cctx__sink sink = {cctx__source_begin(carrier, policy->names, SIZE_MAX, &counts),
+                            CCTX_OK};
   write_all(ctx, policy, &sink);
   cctx__counts_add(policy->counts, &counts);
   return sink.status;

@@ -88,7 +88,8 @@ static char take_escape(struct cctx__text *name) {
   if (c == '0') {
     int high = cctx__hex(cctx__lower(name->at[2])),
         low = cctx__hex(cctx__lower(name->at[3]));
-    c = high < 0 || low < 0 ? '\0' : (char)(high << 4 | low);
+    if (high < 0 || low < 0) return '\0';
+    c = (char)(high << 4 | low);
   } else if (c == '-') {
     c = '_';
   } else if (c >= 'a' && c <= 'z') {

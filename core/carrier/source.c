@@ -6,12 +6,12 @@
 
 /* Looks once at how many there are, so that each look-up is bounded. */
 struct cctx__source cctx__source_begin(const struct cctx_carrier *carrier,
-                                       enum cctx_names names,
+                                       enum cctx_names names, size_t most,
                                        struct cctx_carrier_counts *counts) {
   struct cctx__source source = {carrier, names, counts, 0};
   struct cctx_field field;
   while (carrier->at && carrier->at(carrier->arg, source.n, &field)) {
-    if (source.n == CCTX_FIELDS_MAX) {
+    if (source.n == most) {
       counts->too_big++;
       break;
     }

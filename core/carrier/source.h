@@ -14,9 +14,9 @@ struct cctx__source {
   size_t n;                           /* fields of `at` that are looked at */
 };
 
-/* A source of what `carrier` brings. */
+/* A source of what `carrier` brings, of `most` fields at most. */
 struct cctx__source cctx__source_begin(const struct cctx_carrier *carrier,
-                                       enum cctx_names names,
+                                       enum cctx_names names, size_t most,
                                        struct cctx_carrier_counts *counts);
 
 /* The next value under `name` (in lower case), from `*cursor` on, which begins with 0. */

@@ -301,7 +301,7 @@ static void check_flood(const char *name, const char *text, size_t size) {
   policy.counts = &counts;
   CHECK_EQ(cctx_extract(&ctx, cctx_background(), &carrier, &policy, NULL), 0);
   CHECK(counts.too_big > 0);
-  CHECK(flood.asked < 100 * CCTX_FIELDS_MAX);
+  CHECK(flood.asked < 50 * CCTX_FIELDS_MAX);
   CHECK(cctx_metadata_count(ctx) <= CCTX_METADATA_PAIRS_MAX);
   cctx_unref(ctx);
   free(value);

@@ -124,6 +124,14 @@ def test_a_large_carrier_is_bounded():
     assert policy.counts["too_big"] == 1
 
 
+def test_of_a_large_carrier_nothing_of_another_request_is_sent():
+    carrier = {f"x{i}": "y" for i in range(10000)}
+    carrier.update({"Baggage": "a=1", "Rpc-Persist-A": "1"})
+    policy = cctx.Policy(write=["baggage", "metainfo"])
+    assert len(cctx.inject(carrier, cctx.background(), policy=policy)) == 10000
+    assert not any(policy.counts.values())
+
+
 def test_metadata_that_is_no_text_comes_back():
     name, value = "k", "caf\xe9\udcff"
     policy = cctx.Policy("metainfo-map")

@@ -22,7 +22,7 @@ extern "C" {
 #define CCTX_BAGGAGE_MEMBERS_MAX 180
 #define CCTX_TRACESTATE_BYTES_MAX 4096
 #define CCTX_TRACESTATE_MEMBERS_MAX 32
-#define CCTX_FIELDS_MAX 1024
+#define CCTX_FIELDS_MAX 4096
 
 /** One field of a carrier. */
 struct cctx_field {
