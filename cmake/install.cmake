@@ -60,7 +60,8 @@ if(TARGET lua_cctx)
   set_install_rpath(lua_cctx ${CCTX_LUA_MODULES}/cctx)
   install(TARGETS lua_preflight LIBRARY DESTINATION ${CCTX_LUA_MODULES} COMPONENT lua)
   install(TARGETS lua_cctx LIBRARY DESTINATION ${CCTX_LUA_MODULES}/cctx COMPONENT lua)
-  install(FILES bindings/lua/meta/cctx.lua
+  file(GLOB definitions bindings/lua/meta/*.lua)
+  install(FILES ${definitions}
           DESTINATION ${CMAKE_INSTALL_DATADIR}/cctx/lua COMPONENT lua)
 endif()
 if(TARGET cctx_host)

@@ -39,7 +39,7 @@ TEST(what_is_sent_is_the_trace_the_request_and_the_time_left) {
   cctx_finish(ctx);
 }
 
-/* S43: */
+/* S54: */
 TEST(what_another_request_left_is_removed) {
   struct bag bag = {0};
   bag_add(&bag, "Traceparent", TRACEPARENT);
@@ -52,7 +52,7 @@ TEST(what_another_request_left_is_removed) {
   bag_empty(&bag);
 }
 
-/* S42: */
+/* S53: */
 TEST(a_context_that_is_done_is_not_sent) {
   struct bag bag = {0};
   cctx_clock_set(0);
@@ -70,7 +70,7 @@ TEST(a_context_that_is_done_is_not_sent) {
   cctx_finish(late);
 }
 
-/* S40: */
+/* S51: */
 TEST(what_is_injected_is_extracted_on_the_other_side) {
   struct bag bag = {0};
   cctx_variant value;
@@ -88,7 +88,7 @@ TEST(what_is_injected_is_extracted_on_the_other_side) {
   cctx_finish(ctx);
 }
 
-/* S41: */
+/* S52: */
 TEST(what_was_sent_for_one_hop_is_upstream_there_and_goes_no_further) {
   struct cctx_policy policy = cctx_policy_for(CCTX_FORMAT_METAINFO_MAP);
   struct cctx_metadata_pair pair;

@@ -74,7 +74,7 @@ TEST(the_earliest_deadline_of_all_fields_holds) {
   cctx_unref(ctx);
 }
 
-/* S44: */
+/* S55: */
 TEST(names_are_renamed_then_allowed) {
   static const char *const allow[] = {"tenant", "app-*", NULL};
   static const struct cctx_rename renames[] = {{"org", "tenant"}, {NULL, NULL}};

@@ -28,13 +28,13 @@ local function size(t)
   return n
 end
 
-test("S40: what is injected is extracted", with_clock(function(ctx)
+test("S51: what is injected is extracted", with_clock(function(ctx)
   local again = cctx.extract(cctx.inject({}, ctx))
   assert(again:value "trace_id" == trace_id and again:metadata "tenant" == "acme")
   assert(#again:metadata_pairs() == 1 and again:deadline() == ctx:deadline())
 end))
 
-test("S41: what was for one hop is upstream, and goes no further", with_clock(function(ctx)
+test("S52: what was for one hop is upstream, and goes no further", with_clock(function(ctx)
   local fields = cctx.inject({}, ctx, "metainfo-map")
   assert(fields.RPC_TRANSIT_attempt == "2" and fields.RPC_PERSIST_tenant == "acme")
   local there = cctx.extract(fields, nil, "metainfo-map")
@@ -45,7 +45,7 @@ test("S41: what was for one hop is upstream, and goes no further", with_clock(fu
   assert(size(fields) == 1 and fields.RPC_PERSIST_tenant == "acme")
 end))
 
-test("S42: a context that is done is not injected", with_clock(function(ctx)
+test("S53: a context that is done is not injected", with_clock(function(ctx)
   local carrier = { baggage = "a=1" }
   ctx = ctx:with_cancel()
   ctx:cancel "enough"
@@ -56,13 +56,13 @@ test("S42: a context that is done is not injected", with_clock(function(ctx)
   assert(cctx.inject(carrier, ctx:detached()).baggage == "tenant=acme")
 end))
 
-test("S43: what another request left is removed", function()
+test("S54: what another request left is removed", function()
   local carrier = { Traceparent = traceparent, BAGGAGE = { "a=1" }, Accept = "x" }
   cctx.inject(carrier, background)
   assert(size(carrier) == 1 and carrier.Accept == "x")
 end)
 
-test("S44: a policy lists and renames, and counts the others", function()
+test("S55: a policy lists and renames, and counts the others", function()
   local policy = cctx.policy {
     allow = { "org", "app-*" }, send = { "org" }, rename = { t = "org" },
   }

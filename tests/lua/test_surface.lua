@@ -11,7 +11,7 @@ local function read(name)
   return text
 end
 
-local definitions = read "bindings/lua/meta/cctx.lua"
+local definitions = read "bindings/lua/meta/cctx.lua" .. read "bindings/lua/meta/carrier.lua"
 local page = read "docs/lua.md"
 
 local function functions_of(object)

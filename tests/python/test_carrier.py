@@ -22,7 +22,7 @@ def make():
 
 
 def test_what_is_injected_is_extracted():
-    """S40: the trace, metadata of the request, the deadline."""
+    """S51: the trace, metadata of the request, the deadline."""
     ctx = make()
     again = cctx.extract(cctx.inject({}, ctx))
     assert again.value("trace_id") == TRACE_ID
@@ -31,7 +31,7 @@ def test_what_is_injected_is_extracted():
 
 
 def test_what_was_for_one_hop_goes_no_further():
-    """S41: it arrives in scope upstream."""
+    """S52: it arrives in scope upstream."""
     ctx = make()
     fields = cctx.inject({}, ctx, format="metainfo-map")
     assert fields == {"RPC_PERSIST_tenant": "acme", "RPC_TRANSIT_attempt": "2"}
@@ -41,7 +41,7 @@ def test_what_was_for_one_hop_goes_no_further():
 
 
 def test_a_context_that_is_done_is_not_injected():
-    """S42: and the carrier is as it was."""
+    """S53: and the carrier is as it was."""
     ctx = make()
     carrier = {"baggage": "a=1"}
     ctx = ctx.with_cancel()
@@ -55,13 +55,13 @@ def test_a_context_that_is_done_is_not_injected():
 
 
 def test_what_another_request_left_is_removed():
-    """S43: in whatever case it stood there."""
+    """S54: in whatever case it stood there."""
     carrier = {"Traceparent": TRACEPARENT, "BAGGAGE": ["a=1"], "Accept": "x"}
     assert cctx.inject(carrier, cctx.background()) == {"Accept": "x"}
 
 
 def test_a_policy_lists_and_renames():
-    """S44: and counts the others."""
+    """S55: and counts the others."""
     ctx = make()
     policy = cctx.Policy(allow=["org", "app-*"], send=["org"], rename={"t": "org"})
     here = cctx.extract({"baggage": "t=acme,user=ada,app-x=1"}, policy=policy)

@@ -35,8 +35,8 @@ def marks(patterns):
 
 
 def main():
-    known = dict(rows())
-    wrong = []
+    known, numbers = dict(rows()), [number for number, _ in rows()]
+    wrong = [f"{number}: two behaviours" for number in known if numbers.count(number) > 1]
     for language, patterns in LANGUAGES.items():
         have = marks(patterns)
         for mark in sorted(have - known.keys()):
