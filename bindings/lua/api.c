@@ -40,9 +40,9 @@ static int api_pcall(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh)
 static int api_guard(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh, int every,
                      int64_t grace) {
   int function = lua_gettop(L) - nargs;
-  if (!lua_checkstack(L, 3)) return no_memory(L, nargs);
+  if (!lua_checkstack(L, 4)) return no_memory(L, nargs);
   if (msgh != 0) msgh = lua_absindex(L, msgh);
-  lua_pushcfunction(L, lcctx_guard_call);
+  lcctx_guard_push_call(L);
   lua_pushinteger(L, every);
   lua_pushinteger(L, grace);
   lua_rotate(L, function, 3);

@@ -27,15 +27,12 @@ void lcctx_free_late(lua_State *L) {
   }
 }
 
-/* Lua says of itself that it cannot collect now: then a finalizer runs. */
-static bool is_finalizing(lua_State *L) { return lua_gc(L, LUA_GCCOUNT) < 0; }
-
 cctx **lcctx_new(lua_State *L) {
   cctx **box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = NULL;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
   lua_setmetatable(L, -2);
-  if (is_finalizing(L)) note_late(L, box);
+  if (lcctx_may_finalize(L)) note_late(L, box);
   return box;
 }
 

@@ -10,6 +10,22 @@
  */
 #include "lcctx.h"
 
+/* Registry: why a resume or a close is refused. The message is there before: for lack of memory
+ * nothing may be raised on a coroutine that does not run. */
+static const char *const refusals[] = {
+    "cannot resume non-suspended coroutine",
+    "cannot resume dead coroutine",
+    "this Lua cannot close a coroutine: let the collector have it",
+};
+enum { NOT_SUSPENDED, DEAD, CANNOT_CLOSE, REFUSALS };
+
+void lcctx_coroutine_init(lua_State *L) {
+  for (int i = 0; i < REFUSALS; i++) {
+    lua_pushstring(L, refusals[i]);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &refusals[i]);
+  }
+}
+
 static bool is_suspended(lua_State *co) {
   lua_Debug frame;
   int status = lua_status(co);
@@ -21,12 +37,19 @@ static bool has_died(lua_State *co) {
   return status != LUA_OK && status != LUA_YIELD;
 }
 
-/* The refusal that lua_resume would give: arguments gone, a message in their place. */
+/* Refusals as those of lua_resume: arguments gone, a message in their place. */
 static int refuse(lua_State *co, int nargs, int *nresults) {
   lua_settop(co, lua_gettop(co) - nargs);
   lcctx_push_no_memory(co);
   *nresults = 1;
   return LUA_ERRMEM;
+}
+
+static int refuse_for(lua_State *co, int nargs, int *nresults, int why) {
+  lua_settop(co, lua_gettop(co) - nargs);
+  lua_rawgetp(co, LUA_REGISTRYINDEX, &refusals[why]);
+  *nresults = 1;
+  return LUA_ERRRUN;
 }
 
 bool lcctx_is_idle(lua_State *co) { return is_suspended(co) || has_died(co); }
@@ -66,7 +89,10 @@ int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults) {
   struct lcctx_slot *slot;
   bool found, armed;
   int status;
-  if (!is_suspended(co)) return lua_resume(co, from, nargs, nresults); /* says why not */
+  if (!is_suspended(co))
+    return refuse_for(co, nargs, nresults, has_died(co) ? DEAD : NOT_SUSPENDED);
+  if (lua_status(co) == LUA_OK && lua_gettop(co) <= nargs) /* without a body */
+    return refuse_for(co, nargs, nresults, DEAD);
   slot = lcctx_slot_find(co, &found);
   if (!found) return refuse(co, nargs, nresults);
   if (slot && lua_status(co) == LUA_OK) lcctx_slot_reset(slot); /* of an earlier body */
@@ -92,6 +118,10 @@ int lcctx_close(lua_State *co, lua_State *from) {
   struct lcctx_hold closer = lcctx_hold_of(from), hold;
   struct lcctx_bracket bracket;
   int status;
+  if (!LCCTX_CLOSES) {
+    lua_rawgetp(co, LUA_REGISTRYINDEX, &refusals[CANNOT_CLOSE]);
+    return LUA_ERRRUN;
+  }
   if (slot) slot->died = false;
   hold = lcctx_slot_hold(slot);
   cctx_ref(closer.ctx);
@@ -102,11 +132,7 @@ int lcctx_close(lua_State *co, lua_State *from) {
     return LUA_ERRMEM;
   }
   if (slot != NULL) note_begin(slot, &bracket, closer);
-#if LUA_VERSION_RELEASE_NUM >= 50406
-  status = lua_closethread(co, from);
-#else
-  status = lua_resetthread(co);
-#endif
+  status = lcctx_closethread(co, from);
   leave(&bracket, slot);
   cctx_unref(closer.ctx);
   return status;
@@ -158,6 +184,7 @@ static int create(lua_State *L) {
   co = lua_newthread(L);
   lcctx_inherit(L, co);
   lua_pushvalue(L, 1);
+  lcctx_push_body(L);
   lua_xmove(L, co, 1);
   return 1;
 }
@@ -182,7 +209,8 @@ int lcctx_coroutine_call(lua_State *L) {
   int status;
   if (nresults >= 0) return nresults;
   status = lua_status(co);
-  if (has_died(co)) { /* nobody else can close it; that gives its error again */
+  if (LCCTX_CLOSES &&
+      has_died(co)) { /* nobody else can close it; that gives its error again */
     lcctx_close(co, L);
     lua_xmove(co, L, 1);
   }

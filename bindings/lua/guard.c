@@ -28,11 +28,12 @@ struct guard {
 };
 
 static const char table_key; /* {coroutine = its innermost guard}, weak in its keys */
+static const char call_key;  /* what lcctx_guard_push_call pushes */
 
 /* Of the process: while it is 0, nobody has to look. */
 static atomic_uint guards;
 
-static void hook(lua_State *L, lua_Debug *unused);
+static void hook(lua_State *L, lua_Debug *frame);
 
 static void set_hook(lua_State *L, int every) {
   lua_sethook(L, hook, LUA_MASKCOUNT, every);
@@ -45,11 +46,10 @@ static bool is_around(lua_State *co, lua_State *L) {
   return co == L || (lua_status(co) == LUA_OK && lua_getstack(co, 0, &frame));
 }
 
-/* Call `visit` for each guard that is on around the code on `L` until it returns false.
- * Needs 5 free slots of the stack. */
+/* Call `visit` for each guard that is on until it returns false. Needs 5 free slots. */
 typedef bool visit_fn(struct guard *guard, void *arg);
 
-static void visit_guards(lua_State *L, visit_fn *visit, void *arg) {
+static void visit_all(lua_State *L, bool around, visit_fn *visit, void *arg) {
   int top = lua_gettop(L);
   bool more = true;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &table_key);
@@ -57,10 +57,41 @@ static void visit_guards(lua_State *L, visit_fn *visit, void *arg) {
   while (more && lua_next(L, top + 1)) {
     lua_State *co = lua_tothread(L, -2);
     struct guard *guard = lua_touserdata(L, -1);
-    if (guard->ctx && is_around(co, L)) more = visit(guard, arg);
+    if (guard->ctx && (!around || is_around(co, L))) more = visit(guard, arg);
     lua_pop(L, 1);
   }
   lua_settop(L, top);
+}
+
+/* The same for those that are on around the code on `L`. */
+static void visit_guards(lua_State *L, visit_fn *visit, void *arg) {
+  visit_all(L, true, visit, arg);
+}
+
+static bool take_every(struct guard *guard, void *every) {
+  if (*(int *)every == 0 || guard->every < *(int *)every) *(int *)every = guard->every;
+  return true;
+}
+
+/* How often they want a look: those around the code on `L`, or also those of coroutines that
+ * do not run now, which have the same hook; 0 if there are none. */
+static int find_every(lua_State *L, bool around) {
+  int every = 0;
+  if (atomic_load(&guards) > 0 && lua_checkstack(L, 5))
+    visit_all(L, around, take_every, &every);
+  return every;
+}
+
+/* What was compiled calls no hook: while a guard is on, all is interpreted. */
+static void stop_compiler(lua_State *L) {
+  if (lcctx_jit_stop(L)) lcctx_state(L)->compiles = true;
+}
+
+static void restart_compiler(lua_State *L) {
+  struct lcctx_state *state = lcctx_state(L);
+  if (!state->compiles || find_every(L, false) > 0) return;
+  state->compiles = false;
+  lcctx_jit_start(L);
 }
 
 /* ---- The hook ---- */
@@ -95,14 +126,17 @@ static void raise_for(lua_State *L, struct guard *guard, cctx *ctx) {
   lcctx_raise(L, ctx);
 }
 
-static void hook(lua_State *L, lua_Debug *unused) {
+/* What is at its beginning or its end is not interrupted: it would not be ended. */
+static void hook(lua_State *L, lua_Debug *frame) {
   struct look look = {NULL, NULL, NULL};
   cctx **box;
-  (void)unused;
   if (!lua_checkstack(L, 10)) return;
+  if (lua_getinfo(L, "S", frame) && lcctx_is_own_line(frame)) return;
   if (atomic_load(&guards) > 0) visit_guards(L, look_at, &look);
   if (look.last == NULL) {
+    if (LCCTX_ONE_HOOK && find_every(L, false) > 0) return;
     clear_hook(L);
+    restart_compiler(L);
     return;
   }
   if (look.hit == NULL && cctx_err(lcctx_current(L)) == CCTX_OK) {
@@ -117,18 +151,6 @@ static void hook(lua_State *L, lua_Debug *unused) {
 
 /* ---- Arming ---- */
 
-static bool take_every(struct guard *guard, void *every) {
-  if (*(int *)every == 0 || guard->every < *(int *)every) *(int *)every = guard->every;
-  return true;
-}
-
-/* How often the guards around the code on `L` want a look; 0 if there are none. */
-static int every_around(lua_State *L) {
-  int every = 0;
-  if (atomic_load(&guards) > 0 && lua_checkstack(L, 5)) visit_guards(L, take_every, &every);
-  return every;
-}
-
 static struct guard *push_own(lua_State *L, lua_State *co) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &table_key);
   lua_pushthread(co);
@@ -142,7 +164,7 @@ bool lcctx_guard_arm(lua_State *co) {
   int every;
   if (atomic_load_explicit(&guards, memory_order_relaxed) == 0) return false;
   if (lua_gethook(co) != NULL) return false; /* somebody's, or inherited */
-  every = every_around(co);
+  every = find_every(co, true);
   if (every > 0) set_hook(co, every);
   return every > 0;
 }
@@ -191,8 +213,9 @@ static int finish(lua_State *L, int status, lua_KContext unused) {
   if (!lua_checkstack(L, 5)) lua_settop(L, OUTER); /* the results did not fit anyway */
   set_own(L, OUTER);
   end_guard(guard);
-  every = mine ? every_around(L) : 0;
+  every = mine ? find_every(L, !LCCTX_ONE_HOOK) : 0;
   if (every > 0) set_hook(L, every);
+  restart_compiler(L);
   if (status != LUA_OK && status != LUA_YIELD) return lua_error(L);
   return lua_gettop(L) - OUTER;
 }
@@ -200,8 +223,10 @@ static int finish(lua_State *L, int status, lua_KContext unused) {
 static int refuse(lua_State *L) {
   luaL_pushfail(L);
   lua_pushliteral(L, "hook in use");
-  return 2;
+  return lcctx_results(L, 2);
 }
+
+static const struct lcctx_call a_guard = {.finish = finish, .keep = OUTER};
 
 /* Guard the function and arguments that are all of the stack. */
 static int guard_all(lua_State *L, int every, int64_t grace) {
@@ -213,24 +238,27 @@ static int guard_all(lua_State *L, int every, int64_t grace) {
   lua_insert(L, GUARD);
   push_own(L, L);
   lua_insert(L, OUTER);
+  stop_compiler(L);
   set_own(L, GUARD);
   guard->ctx = cctx_ref(lcctx_current(L));
   atomic_fetch_add(&guards, 1);
   set_hook(L, every);
-  return finish(L, lua_pcallk(L, lua_gettop(L) - OUTER - 1, LUA_MULTRET, 0, 0, finish), 0);
+  return lcctx_pcall(L, &a_guard, 0);
 }
 
 static bool is_hook_taken(lua_State *L) {
   return lua_gethook(L) != NULL && lua_gethook(L) != hook;
 }
 
-int lcctx_guard_call(lua_State *L) {
+static int guard_call(lua_State *L) {
   lua_Integer every = lua_tointeger(L, 1), grace = lua_tointeger(L, 2);
   if (is_hook_taken(L)) return luaL_error(L, "hook in use");
   lua_remove(L, 1);
   lua_remove(L, 1);
   return guard_all(L, every > 0 ? (int)every : EVERY, grace >= 0 ? grace : GRACE);
 }
+
+void lcctx_guard_push_call(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &call_key); }
 
 static void read_options(lua_State *L, int *every, int64_t *grace) {
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -270,6 +298,10 @@ void lcctx_guard_init(lua_State *L) {
   lua_pushcfunction(L, free_guard);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
+  lcctx_call_prepare(L, &a_guard);
+  lua_pushcfunction(L, guard_call);
+  lcctx_push_caller(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &call_key);
 }
 
 const luaL_Reg lcctx_guard_functions[] = {{"guard", guard}, {NULL, NULL}};

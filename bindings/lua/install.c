@@ -9,11 +9,6 @@
  */
 #include "lcctx.h"
 
-#include <lualib.h>
-
-/* To tell Lua's own functions from others. A host may have left the library out. */
-#pragma weak luaopen_coroutine
-
 struct installation {
   unsigned count; /* how often it was asked for and not undone */
 };
@@ -35,18 +30,10 @@ static bool is_on(lua_State *L) {
 
 /* ---- The functions ---- */
 
-static int pass_results(lua_State *L, int status, lua_KContext unused) {
-  (void)status;
-  (void)unused;
-  return lua_gettop(L);
-}
-
 static int pass_on(lua_State *L) {
-  int nargs = lua_gettop(L);
   lua_pushvalue(L, lua_upvalueindex(PREVIOUS));
   lua_insert(L, 1);
-  lua_callk(L, nargs, LUA_MULTRET, 0, pass_results);
-  return lua_gettop(L);
+  return lcctx_tail_call(L);
 }
 
 static int create(lua_State *L) {
@@ -57,9 +44,8 @@ static int create(lua_State *L) {
   lua_insert(L, 1);
   lua_call(L, n, LUA_MULTRET);
   co = lua_tothread(L, 1);
-  if (co == NULL) return lua_gettop(L);
-  lcctx_inherit(L, co);
-  return lua_gettop(L);
+  if (co != NULL) lcctx_inherit(L, co);
+  return lcctx_results(L, lua_gettop(L));
 }
 
 static int wrap(lua_State *L) {
@@ -73,7 +59,7 @@ static int wrap(lua_State *L) {
     return luaL_error(L, "what coroutine.create was before cctx.install made no coroutine");
   lcctx_inherit(L, lua_tothread(L, 1));
   lua_pushcclosure(L, lcctx_coroutine_call, 1);
-  return 1;
+  return lcctx_results(L, 1);
 }
 
 /* Of a function that is not Lua's own. Stack: the coroutine, then its results. */
@@ -84,54 +70,44 @@ static int finish(lua_State *L, int status, lua_KContext id) {
   return lua_gettop(L) - 1;
 }
 
+static const struct lcctx_call a_resume = {.finish = finish, .keep = 1};
+
 /* Call what was there for the coroutine at 1, with its context. If L was resumed in a way
- * unknown to us, a yield of that function would leave the context on the thread: then C
- * code sees what it saw before. */
+ * unknown to us, a yield of that function would leave the context on the thread; and in 5.1 it
+ * could not yield: then C code sees what it saw before. */
 static int call_for(lua_State *L) {
   lua_State *co = lua_tothread(L, 1);
-  int nargs = lua_gettop(L);
-  lua_KContext id;
   if (!lcctx_is_idle(co)) return pass_on(L); /* which says why not */
-  if (lua_isyieldable(L) && !lcctx_managed(L, lcctx_slot_find(L, NULL))) return pass_on(L);
-  luaL_checkstack(L, 3, "too many arguments");
+  if (lua_isyieldable(L) &&
+      !(LCCTX_PCALL_YIELDS && lcctx_managed(L, lcctx_slot_find(L, NULL))))
+    return pass_on(L);
+  luaL_checkstack(L, 10, "too many arguments");
   lua_pushvalue(L, 1);
   lua_insert(L, 1);
   lua_pushvalue(L, lua_upvalueindex(PREVIOUS));
   lua_insert(L, 2);
-  id = lcctx_begin_for(L, co);
-  return finish(L, lua_pcallk(L, nargs, LUA_MULTRET, 0, id, finish), id);
+  return lcctx_pcall(L, &a_resume, lcctx_begin_for(L, co));
 }
 
 static int resume(lua_State *L) {
   if (!is_on(L) || lua_tothread(L, 1) == NULL || lua_tothread(L, 1) == L) return pass_on(L);
-  return lua_toboolean(L, lua_upvalueindex(EXTRA)) ? lcctx_coroutine_resume(L)
-                                                   : call_for(L);
+  if (!lua_toboolean(L, lua_upvalueindex(EXTRA))) return call_for(L);
+  return lcctx_results(L, lcctx_coroutine_resume(L));
 }
 
 static int close_one(lua_State *L) {
   if (!is_on(L) || lua_tothread(L, 1) == NULL || lua_tothread(L, 1) == L) return pass_on(L);
-  return lua_toboolean(L, lua_upvalueindex(EXTRA)) ? lcctx_coroutine_close(L) : call_for(L);
+  if (!lua_toboolean(L, lua_upvalueindex(EXTRA))) return call_for(L);
+  return lcctx_results(L, lcctx_coroutine_close(L));
 }
 
 /* ---- Putting them there, and back ---- */
 
 static void push_library(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(L, -1, LUA_COLIBNAME) != LUA_TTABLE)
+  if (lua_getfield(L, -1, "coroutine") != LUA_TTABLE)
     luaL_error(L, "this Lua state has no library 'coroutine' to install to");
   lua_remove(L, -2);
-}
-
-/* Whether the function at the top is Lua's own of that name. */
-static bool is_own(lua_State *L, int name) {
-  bool own = false;
-  if (luaopen_coroutine == NULL) return false;
-  lua_pushcfunction(L, luaopen_coroutine);
-  lua_call(L, 0, 1);
-  if (lua_getfield(L, -1, names[name]) == LUA_TFUNCTION)
-    own = lua_tocfunction(L, -1) == lua_tocfunction(L, -3) && lua_tocfunction(L, -1);
-  lua_pop(L, 2);
-  return own;
 }
 
 /* Stack: library, installation. Prepares one function; nothing is changed yet. */
@@ -142,7 +118,7 @@ static void prepare(lua_State *L, int name) {
     lua_pop(L, 1);
     return;
   }
-  own = is_own(L, name);
+  own = lcctx_is_own_function(L, names[name]);
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 3);
   if (name == WRAP)
@@ -150,6 +126,7 @@ static void prepare(lua_State *L, int name) {
   else
     lua_pushboolean(L, own);
   lua_pushcclosure(L, functions[name], UPVALUES);
+  lcctx_push_caller(L);
   lua_setiuservalue(L, 2, NAMES + name);
   lua_setiuservalue(L, 2, name);
 }
@@ -218,5 +195,7 @@ static int install(lua_State *L) {
   it->count++;
   return 1;
 }
+
+void lcctx_install_init(lua_State *L) { lcctx_call_prepare(L, &a_resume); }
 
 const luaL_Reg lcctx_install_functions[] = {{"install", install}, {NULL, NULL}};

@@ -9,6 +9,8 @@
 #ifndef LCCTX_H
 #define LCCTX_H
 
+#include "compat.h"
+
 #include <cctx.h>
 #include <cctx/interpreter.h>
 #include <cctx/lua.h>
@@ -176,7 +178,7 @@ int lcctx_end(lua_State *L, lua_KContext id);
 /** lua_resume, managed; see struct cctx_lua_api. Never raises. */
 int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults);
 
-/** lua_closethread likewise. Never raises. */
+/** lua_closethread likewise; before Lua 5.4 there is none, and it is refused. */
 int lcctx_close(lua_State *co, lua_State *from);
 
 /** Whether `co` can be resumed or closed now. */
@@ -204,10 +206,41 @@ void lcctx_locals_inherit(lua_State *L, lua_State *co);
 /** Forget the locals of `co`, whose body has ended. Never raises. */
 void lcctx_locals_clear(lua_State *co);
 
+/* ---- Calls that may yield (call.c) ---- */
+
+/** A kind of call. Where scripts call it, it is wrapped, and returns by one of the three ways
+ *  below. */
+struct lcctx_call {
+  lua_KFunction finish; /**< what follows: stack as before, results or error above `keep` */
+  int keep;             /**< how many values below the function it needs, at most 4 */
+  bool may_die;         /**< nothing has to be finished where an error ends the coroutine */
+};
+
+/** Call what is above the values to keep, with the rest as arguments, in protected mode; then
+ *  `finish` with `id`, whose results these are. Needs 7 free slots of the stack. */
+int lcctx_pcall(lua_State *L, const struct lcctx_call *call, lua_KContext id);
+
+/** Call what is at 1 with the rest. */
+int lcctx_tail_call(lua_State *L);
+
+/** The `n` values on top are the results. */
+int lcctx_results(lua_State *L, int n);
+
+/** Wrap the C function on top; put wrapped ones into the table on top. May raise. */
+void lcctx_push_caller(lua_State *L);
+void lcctx_set_callers(lua_State *L, const luaL_Reg *list);
+
+/** Make the function on top one that may be the body of a coroutine. May raise. */
+void lcctx_push_body(lua_State *L);
+
+void lcctx_call_init(lua_State *L);
+void lcctx_call_prepare(lua_State *L, const struct lcctx_call *call);
+
 /* ---- One Lua state (state.c) ---- */
 
 struct lcctx_state {
   bool closed;                       /**< lua_close has begun to finalize */
+  bool compiles;                     /**< the compiler was on before the guards */
   cctx_loop *loop;                   /**< made at first use */
   struct lcctx_handle *ready, **end; /**< done, and not told yet */
   lua_State **listed;                /**< those with a bracket and no slot when it began */
@@ -236,8 +269,9 @@ lua_Integer lcctx_poll(lua_State *L);
 bool lcctx_guard_arm(lua_State *co);
 void lcctx_guard_disarm(lua_State *co);
 
-/** A C function for Lua: (every, grace in ns, f, ...), with f guarded. */
-int lcctx_guard_call(lua_State *L);
+/** Push a function: (every, grace in ns, f, ...), with f guarded. Never raises; needs 2 free
+ *  slots. */
+void lcctx_guard_push_call(lua_State *L);
 
 /* ---- Values (value.c), times and places (seconds.c), causes (cause.c) ---- */
 
@@ -267,6 +301,9 @@ void lcctx_find_place(lua_State *L, struct lcctx_place *out);
 
 /** For the next report of a late child, on this thread: where the script is. */
 void lcctx_note_place(lua_State *L);
+
+/** Whether the function of `frame`, filled in with "S", is one of the lines of call.c. */
+bool lcctx_is_own_line(const lua_Debug *frame);
 
 void lcctx_cause_init(lua_State *L);
 
@@ -307,12 +344,15 @@ extern const luaL_Reg lcctx_ask_functions[], lcctx_cause_functions[],
     lcctx_response_functions[], lcctx_policy_functions[], lcctx_carrier_functions[];
 
 /** Metatables of the objects of those files. */
+void lcctx_run_init(lua_State *L);
+void lcctx_coroutine_init(lua_State *L);
 void lcctx_token_init(lua_State *L);
 void lcctx_local_init(lua_State *L);
 void lcctx_observe_init(lua_State *L);
 void lcctx_guard_init(lua_State *L);
 void lcctx_request_init(lua_State *L);
 void lcctx_policy_init(lua_State *L);
+void lcctx_install_init(lua_State *L);
 
 /** How many of this process's tokens were closed that were not current. */
 uint64_t lcctx_stale_tokens(void);

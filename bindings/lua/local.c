@@ -166,6 +166,8 @@ static int finish(lua_State *L, int status, lua_KContext unused) {
   return lua_gettop(L) - 2;
 }
 
+static const struct lcctx_call a_with = {.finish = finish, .keep = 2, .may_die = true};
+
 /* var:with(value, f, ...) */
 static int with(lua_State *L) {
   check_var(L);
@@ -175,7 +177,7 @@ static int with(lua_State *L) {
   lua_insert(L, 3);
   set_value(L, 2);
   lua_remove(L, 2);
-  return finish(L, lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 0, 0, finish), 0);
+  return lcctx_pcall(L, &a_with, 0);
 }
 
 static int describe(lua_State *L) {
@@ -200,8 +202,9 @@ static int var(lua_State *L) {
 
 /* Weak in its keys, so that a variable nobody has any more goes with its values. */
 void lcctx_local_init(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"get", get}, {"set", set}, {"with", with}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"get", get}, {"set", set}, {NULL, NULL}};
+  static const luaL_Reg callers[] = {{"with", with}, {NULL, NULL}};
+  lcctx_call_prepare(L, &a_with);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "k");
   lua_setfield(L, -2, "__mode");
@@ -210,6 +213,7 @@ void lcctx_local_init(lua_State *L) {
   lua_pushcfunction(L, describe);
   lua_setfield(L, -2, "__tostring");
   luaL_newlib(L, methods);
+  lcctx_set_callers(L, callers);
   lua_setfield(L, -2, "__index");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");

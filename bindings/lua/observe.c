@@ -137,8 +137,8 @@ static int call_first(lua_State *L) {
   struct lcctx_state *state = lcctx_state(L);
   struct lcctx_handle *handle = state->ready;
   int status;
+  lua_pushcfunction(L, deliver); /* which may raise */
   take_out(handle);
-  lua_pushcfunction(L, deliver);
   lua_pushlightuserdata(L, handle);
   status = lua_pcall(L, 1, 0, 0);
   if (status != LUA_OK && handle->stage == READY) { /* no memory: it stays the first */

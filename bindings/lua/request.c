@@ -111,9 +111,10 @@ static int finish(lua_State *L, int status, lua_KContext id) {
   return lua_gettop(L) - TOP;
 }
 
+static const struct lcctx_call a_request = {.finish = finish, .keep = TOP};
+
 /* cctx.request([options,] f, ...) */
 static int request(lua_State *L) {
-  lua_KContext id;
   if (lua_isfunction(L, 1)) {
     lua_pushnil(L);
     lua_insert(L, 1);
@@ -126,8 +127,7 @@ static int request(lua_State *L) {
   begin(L);
   lcctx_locals_push(L);
   lua_replace(L, LOCALS);
-  id = lcctx_begin(L, CONTEXT, CCTX_INHERITED);
-  return finish(L, lua_pcallk(L, lua_gettop(L) - TOP - 1, LUA_MULTRET, 0, id, finish), id);
+  return lcctx_pcall(L, &a_request, lcctx_begin(L, CONTEXT, CCTX_INHERITED));
 }
 
 void lcctx_request_init(lua_State *L) {
@@ -136,6 +136,7 @@ void lcctx_request_init(lua_State *L) {
   luaL_newmetatable(L, LCCTX_REQUEST);
   luaL_setfuncs(L, metamethods, 0);
   lua_pop(L, 1);
+  lcctx_call_prepare(L, &a_request);
 }
 
 const luaL_Reg lcctx_request_functions[] = {{"request", request}, {NULL, NULL}};

@@ -15,9 +15,10 @@ void lcctx_check_callable(lua_State *L, int arg) {
   lua_pop(L, 1);
 }
 
+static const struct lcctx_call a_run = {.finish = finish, .keep = 1, .may_die = true};
+
 static int run_for(lua_State *L, enum cctx_lifetime lifetime) {
-  lua_KContext id = lcctx_begin(L, 1, lifetime);
-  return finish(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, id, finish), id);
+  return lcctx_pcall(L, &a_run, lcctx_begin(L, 1, lifetime));
 }
 
 /* ctx:run(f, ...) */
@@ -41,8 +42,11 @@ static int bind(lua_State *L) {
   lcctx_hold(L, lua_isnoneornil(L, 2) ? 0 : 2);
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, run_bound, 2);
+  lcctx_push_caller(L);
   return 1;
 }
+
+void lcctx_run_init(lua_State *L) { lcctx_call_prepare(L, &a_run); }
 
 const luaL_Reg lcctx_run_methods[] = {{"run", run}, {NULL, NULL}};
 const luaL_Reg lcctx_run_functions[] = {{"bind", bind}, {NULL, NULL}};

@@ -3,6 +3,7 @@
 #include "lcctx.h"
 
 #include <math.h>
+#include <string.h>
 
 #define NS 1e9
 #define SECONDS_MAX (CCTX_NEVER / CCTX_SECOND)
@@ -53,13 +54,17 @@ void lcctx_push_seconds(lua_State *L, int64_t ns) {
   lua_pushnumber(L, (lua_Number)ns / NS);
 }
 
+bool lcctx_is_own_line(const lua_Debug *frame) {
+  return !LCCTX_CONTINUES && strcmp(frame->source, LCCTX_LINES) == 0;
+}
+
 /* Level 1 is who called, which may be C code such as pcall: then who called that. */
 void lcctx_find_place(lua_State *L, struct lcctx_place *out) {
   out->file = "";
   out->line = 0;
   for (int level = 1; lua_getstack(L, level, &out->debug); level++) {
     lua_getinfo(L, "Sl", &out->debug);
-    if (out->debug.currentline <= 0) continue;
+    if (out->debug.currentline <= 0 || lcctx_is_own_line(&out->debug)) continue;
     out->line = out->debug.currentline;
     out->file = *out->debug.source == '@' ? out->debug.source + 1 : out->debug.short_src;
     return;

@@ -8,7 +8,7 @@ void lcctx_push_value(lua_State *L, const cctx_variant *value) {
   switch (value->type) {
   case CCTX_NIL: lua_pushnil(L); break;
   case CCTX_BOOL: lua_pushboolean(L, value->as.b); break;
-  case CCTX_INT: lua_pushinteger(L, value->as.i); break;
+  case CCTX_INT: lcctx_push_integer(L, value->as.i); break;
   case CCTX_DOUBLE: lua_pushnumber(L, value->as.d); break;
   case CCTX_STRING: lua_pushlstring(L, value->as.s.bytes, value->as.s.len); break;
   case CCTX_POINTER: lua_pushlightuserdata(L, value->as.p.ptr); break;

@@ -36,9 +36,9 @@ struct cctx_lua_api {
    *  be attached. */
   int (*pcall)(lua_State *L, cctx *ctx, int nargs, int nresults, int msgh);
 
-  /** lua_resume (5.4) of `co` with the context it was given at its creation, by bind, or
-   *  by a run inside it; else the current one. Own current is back on return, also after
-   *  a yield or an error. When the body has ended, what was bound to it is gone: bind again
+  /** lua_resume as Lua 5.4 has it, in every Lua, of `co` with the context it was given at
+   *  its creation, by bind, or by a run inside it; else the current one. Own current is back on
+   *  return, also after a yield or an error. When the body has ended, what was bound to it is gone: bind again
    *  before the thread is used for another one. */
   int (*resume)(lua_State *co, lua_State *from, int nargs, int *nresults);
 
@@ -56,7 +56,8 @@ struct cctx_lua_api {
   /** The context at `index`, borrowed from the Lua object; NULL if it is none. */
   cctx *(*to)(lua_State *L, int index);
 
-  /** Push `value` as Lua sees it: a pointer that Lua does not own is light userdata. */
+  /** Push `value` as Lua sees it: a pointer that Lua does not own is light userdata, and an
+   *  integer that this Lua cannot hold is a string of its digits. May raise for lack of memory. */
   void (*push_value)(lua_State *L, const cctx_variant *value);
 
   /** Read nil, boolean, number, string at `index` into `out`: 0, or CCTX_EINVAL. A string is borrowed
@@ -65,7 +66,7 @@ struct cctx_lua_api {
 
   /** lua_closethread of `co`, which is suspended or died: its closers run with the context
    *  that it has, which is gone after that. LUA_ERRMEM, `co` as it was but for a message on
-   *  top, if that could not be attached. */
+   *  top, if that could not be attached; LUA_ERRRUN likewise before Lua 5.4, which cannot. */
   int (*close)(lua_State *co, lua_State *from);
 
   /** pcall, with the function under a guard: it looks every so many instructions (0: 1000),
