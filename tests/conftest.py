@@ -8,6 +8,7 @@ failing item, never an absent one.
 import os
 import pathlib
 import subprocess
+from typing import NamedTuple
 
 import pytest
 
@@ -22,15 +23,38 @@ SANITIZE, PRELOAD = (
 )
 
 
+class Lua(NamedTuple):
+    """One of those that the build tree is built for; the first is the host programs'."""
+
+    name: str
+    modules: pathlib.Path
+    program: str
+
+    @property
+    def version(self):
+        return "5.1" if self.name == "jit" else self.name
+
+
+def _luas():
+    """Those of the file that CMake writes, of NAME, DIRECTORY and PROGRAM."""
+    file = BUILD / "lua.txt"
+    for line in file.read_text().splitlines() if file.exists() else []:
+        name, directory, program = line.split(" ", 2)
+        yield Lua(name, BUILD / directory, "" if "NOTFOUND" in program else program)
+
+
+LUAS = list(_luas())
+
+
 class Failed(Exception):
     """What the program said, without a Python traceback."""
 
 
-def environment(leaks):
+def environment(leaks, lua=None):
     env = dict(os.environ)
     env.pop("LD_PRELOAD", None)
     env["LUA_PATH"] = f"{ROOT}/tests/lua/?.lua;{ROOT}/bindings/lua/?.lua;;"
-    env["LUA_CPATH"] = f"{BUILD}/lua/?.so;;"
+    env["LUA_CPATH"] = f"{lua.modules if lua else BUILD / 'lua'}/?.so;;"
     env["PYTHONPATH"] = f"{BUILD}/python"
     env["CCTX_BUILD"] = str(BUILD)
     if SANITIZE:
@@ -106,22 +130,22 @@ class Broken(pytest.Item):
 
 
 class Program(pytest.File):
-    """A file of tests that a program lists and runs by name."""
+    """A file of tests that programs list and run by name: one, or one with each Lua."""
 
     def collect(self):
-        runs, env, missing = self.runner()
-        if missing:
-            yield Broken.from_parent(self, name="built", reason=missing)
-            return
-        status, output = run([*runs[0], "--list"], env)
-        names = output.split("\n")[:-1]
-        if status != 0 or not names:
-            reason = f"{' '.join(map(str, runs[0]))} --list: no tests\n{output}"
-            yield Broken.from_parent(self, name="listed", reason=reason)
-            return
-        for name in names:
-            commands = [[*command, name] for command in runs]
-            yield Item.from_parent(self, name=name, commands=commands, env=env)
+        for mark, runs, env, missing in self.runners():
+            if missing:
+                yield Broken.from_parent(self, name=f"built{mark}", reason=missing)
+                continue
+            status, output = run([*runs[0], "--list"], env)
+            names = output.split("\n")[:-1]
+            if status != 0 or not names:
+                reason = f"{' '.join(map(str, runs[0]))} --list: no tests\n{output}"
+                yield Broken.from_parent(self, name=f"listed{mark}", reason=reason)
+                continue
+            for name in names:
+                commands = [[*command, name] for command in runs]
+                yield Item.from_parent(self, name=name + mark, commands=commands, env=env)
 
 
 def not_built(path):
@@ -129,45 +153,64 @@ def not_built(path):
 
 
 class CProgram(Program):
-    def runner(self):
+    def runners(self):
         directory = self.path.parent.name
         program = BUILD / "tests" / directory / self.path.stem
-        missing = not_built(program)
         # An embedded interpreter keeps memory until exit on purpose.
-        return [[str(program)]], environment(leaks=directory != "hosts"), missing
+        leaks = directory != "hosts"
+        yield "", [[str(program)]], environment(leaks), not_built(program)
+        for lua in LUAS[1:]:
+            other = program.with_name(f"{program.name}.{lua.name}")
+            if other.exists():
+                yield f" [{lua.name}]", [[str(other)]], environment(leaks, lua), ""
 
 
 class LuaFile(Program):
-    def runner(self):
-        module = BUILD / "lua" / "cctx.so"
-        missing = not_built(module)
+    """Of a directory named after a version: for that and later ones."""
+
+    def runners(self):
         run_lua = str(ROOT / "tests" / "lua" / "run.lua")
-        env = environment(leaks=False)
-        if PRELOAD:
-            env["LD_PRELOAD"] = PRELOAD
-        lua = os.environ.get("LUA", "lua5.4")
-        plain = [lua, run_lua, str(self.path)]
-        return [plain, [lua, run_lua, "--gc", str(self.path)]], env, missing
+        directory = self.path.parent.name
+        for lua in LUAS:
+            if not lua.program or (directory != "lua" and lua.version < directory):
+                continue
+            env = environment(leaks=False, lua=lua)
+            if PRELOAD:
+                env["LD_PRELOAD"] = PRELOAD
+            plain = [lua.program, run_lua, str(self.path)]
+            runs = [plain, [*plain[:2], "--gc", *plain[2:]]]
+            mark = f" [{lua.name}]" if lua != LUAS[0] else ""
+            yield mark, runs, env, not_built(lua.modules / "cctx.so")
 
 
 def pytest_collect_file(file_path, parent):
-    directory = file_path.parent.name
+    directory = file_path.parent
     if file_path.name.startswith("test_"):
-        if file_path.suffix in (".c", ".cpp") and directory in ("core", "extras", "hosts"):
+        if file_path.suffix in (".c", ".cpp") and directory.name in ("core", "extras", "hosts"):
             return CProgram.from_parent(parent, path=file_path)
-        if file_path.suffix == ".lua" and directory == "lua":
+        if file_path.suffix == ".lua" and "lua" in (directory.name, directory.parent.name):
             return LuaFile.from_parent(parent, path=file_path)
     return None
 
 
 def pytest_report_header(config):
-    return f"build tree: {BUILD}" + (f" (sanitizers: {SANITIZE})" if SANITIZE else "")
+    tested = " ".join(lua.name for lua in LUAS if lua.program) or "none"
+    lines = [f"build tree: {BUILD}" + (f" (sanitizers: {SANITIZE})" if SANITIZE else "")]
+    lines.append(f"tests/lua runs with Lua: {tested}")
+    missing = " ".join(lua.name for lua in LUAS if not lua.program)
+    return lines + ([f"built, but without an interpreter here: {missing}"] if missing else [])
 
 
 @pytest.fixture(scope="session")
 def build():
     """The build tree."""
     return BUILD
+
+
+@pytest.fixture(scope="session")
+def luas():
+    """Those that the build tree is built for and that have an interpreter here."""
+    return [lua for lua in LUAS if lua.program]
 
 
 @pytest.fixture(scope="session")

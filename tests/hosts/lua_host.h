@@ -3,12 +3,18 @@
 #ifndef LUA_HOST_H
 #define LUA_HOST_H
 
+#define LCCTX_HOST
+#include "../../bindings/lua/compat.h"
+
 #include <cctx/lua.h>
 
-#include <lualib.h>
 #include <unistd.h>
 
 #include "check.h"
+
+#ifndef MODULES /* where the module is in the build tree */
+#define MODULES "lua"
+#endif
 
 /* The api of the module; the same for every state. */
 static const struct cctx_lua_api *lua;
@@ -22,7 +28,7 @@ static const char *who_of(const cctx *ctx) {
 /* Whom this thread works for, for C code. */
 static const char *who(void) { return who_of(cctx_current()); }
 
-static cctx *request(const char *name) {
+__attribute__((unused)) static cctx *request(const char *name) {
   return cctx_with_value(cctx_background(), cctx_key_named("who"), cctx_text(name));
 }
 
@@ -39,7 +45,7 @@ static void find_module(lua_State *L) {
   here[n > 0 ? n : 0] = '\0';
   for (int up = 0; up < 3 && strrchr(here, '/'); up++) *strrchr(here, '/') = '\0';
   lua_getglobal(L, "package");
-  lua_pushfstring(L, "%s/lua/?.so;", here);
+  lua_pushfstring(L, "%s/" MODULES "/?.so;", here);
   lua_getfield(L, -2, "cpath");
   lua_concat(L, 2);
   lua_setfield(L, -2, "cpath");

@@ -40,23 +40,48 @@ static const char contexts[] =
     "end)\n"
     "go(c.with_metadata, c, 'a b', '') go(c.with_value, c, 'k', {}) go(b.cancel, b)\n";
 
-/* The rest: each line may fail on its own. */
-static const char others[] =
+/* What only a Lua with ends of blocks has. */
+static const char blocks[] =
     "local cctx = require 'cctx'\n"
     "local b, yield = cctx.background(), coroutine.yield\n"
     "local function go(f, ...) return pcall(f, ...) end\n"
-    "local function nothing() end\n"
     "local c = b:with_value('who', 'x'):with_cancel()\n"
     "go(function()\n"
-    "  local t <close> = c:attach() local u = c:attach() tostring(t) u:close() t:close()\n"
+    "  local t <close> = c:attach() local u <close> = c:with_cancel() t:close()\n"
+    "  local h <close> = u:on_done(print)\n"
     "end)\n"
-    "go(c.run, c, function() for i = 1, 4 do c:attach() end end)\n"
     "local function attached() local _ <close> = c:attach() yield(c:attach()) end\n"
     "go(function()\n"
     "  local co = cctx.create(attached)\n"
     "  cctx.resume(co) coroutine.resume(co)\n"
-    "  co = cctx.create(attached) coroutine.resume(co) cctx.resume(co)\n"
     "  co = cctx.create(attached) cctx.resume(co) cctx.close(co)\n"
+    "  co = cctx.create(attached) coroutine.resume(co) coroutine.close(co)\n"
+    "end)\n"
+    "go(function()\n"
+    "  local undo <close> = setmetatable({cctx.install()}, {__close = function(u)\n"
+    "    u[1]() end})\n"
+    "  local co = c:run(coroutine.create, attached)\n"
+    "  coroutine.resume(co) coroutine.close(co)\n"
+    "end)\n";
+
+/* The rest: each line may fail on its own. */
+static const char others[] =
+    "local cctx = require 'cctx'\n"
+    "local b, yield = cctx.background(), coroutine.yield\n"
+    "local close = coroutine.close or function() end\n"
+    "local function go(f, ...) return pcall(f, ...) end\n"
+    "local function nothing() end\n"
+    "local c = b:with_value('who', 'x'):with_cancel()\n"
+    "go(function()\n"
+    "  local t = c:attach() local u = c:attach() tostring(t) u:close() t:close()\n"
+    "end)\n"
+    "go(c.run, c, function() for i = 1, 4 do c:attach() end end)\n"
+    "local function attached() c:attach() yield(c:attach()) end\n"
+    "go(function()\n"
+    "  local co = cctx.create(attached)\n"
+    "  cctx.resume(co) coroutine.resume(co)\n"
+    "  co = cctx.create(attached) coroutine.resume(co) cctx.resume(co)\n"
+    "  co = cctx.create(attached) cctx.resume(co) close(co)\n"
     "end)\n"
     "go(function()\n"
     "  cctx.request({timeout = 5, response = true, metadata = {a = '1'}, parent = c}, "
@@ -71,7 +96,7 @@ static const char others[] =
     "  cctx.resume(kept) kept = nil\n"
     "  cctx.wrap(function() cctx.request({}, yield) end)()\n"
     "  local co = cctx.create(function() cctx.request(nil, yield) end)\n"
-    "  cctx.resume(co) cctx.close(co) cctx.request({x = 1}, nothing)\n"
+    "  cctx.resume(co) close(co) cctx.request({x = 1}, nothing)\n"
     "end)\n"
     "go(function()\n"
     "  local p = cctx.policy{allow = {'a', 'b*'}, send = {'a'}, rename = {t = 'a'}}\n"
@@ -106,11 +131,13 @@ static const char others[] =
     "local resume = coroutine.resume\n"
     "for i = 1, 2 do\n"
     "  go(function()\n"
-    "    local undo <close> = setmetatable({cctx.install()}, {__close = function(u)\n"
-    "      u[1]() end})\n"
-    "    local co = c:run(coroutine.create, function() c:run(yield) yield() end)\n"
-    "    coroutine.resume(co) coroutine.resume(co) coroutine.close(co)\n"
-    "    coroutine.wrap(function() c:run(yield) end)()\n"
+    "    local undo = cctx.install()\n"
+    "    go(function()\n"
+    "      local co = c:run(coroutine.create, function() c:run(yield) yield() end)\n"
+    "      coroutine.resume(co) coroutine.resume(co) close(co)\n"
+    "      coroutine.wrap(function() c:run(yield) end)()\n"
+    "    end)\n"
+    "    undo()\n"
     "  end)\n"
     "  coroutine.resume = function(...) return resume(...) end\n"
     "end\n"
@@ -162,26 +189,24 @@ static void set_up_all(lua_State *L) {
   ended_well(L, luaL_loadstring(L, script));
 }
 
-/* Fails call `fail` and the next, which is Lua's second attempt after collecting
+/* Of the memory that a state asks for by then on. Fails call `fail` and the next, which is Lua's second attempt after collecting
  * garbage; or all from there on. */
 struct memory {
+  lua_Alloc of_lua;
+  void *arg;
   long calls, fail;
   bool onwards;
 };
 
 static void *allocate(void *arg, void *block, size_t old, size_t size) {
   struct memory *memory = arg;
-  if (size == 0) {
-    free(block);
-    return NULL;
-  }
-  if (block == NULL || size > old) {
+  if (size > 0 && (block == NULL || size > old)) {
     long call = ++memory->calls;
     if (memory->fail > 0 && call >= memory->fail &&
         (memory->onwards || call <= memory->fail + 1))
       return NULL;
   }
-  return realloc(block, size);
+  return memory->of_lua(memory->arg, block, old, size);
 }
 
 /* A token of export that nobody could import keeps its context for a minute. */
@@ -195,20 +220,23 @@ static void expire_tokens(void) {
 
 /* Run it all with call `fail` failing; whether there was one to fail, and all is well. */
 static bool survive(long fail, bool onwards) {
-  struct memory memory = {0, 0, false};
-  lua_State *L = lua_newstate(allocate, &memory);
+  struct memory memory = {.fail = 0};
+  lua_State *L = luaL_newstate();
   cctx *host = request("host");
   cctx_token token;
   bool hit, well;
   int status;
   CHECK_EQ(cctx_attach(host, &token), CCTX_OK);
   set_up_all(L);
+  lua_pushcfunction(L, load_module);
+  memory.of_lua = lua_getallocf(L, &memory.arg);
+  lua_setallocf(L, allocate, &memory);
   /* Lua drops a finalizer for whose call it has no memory, and with it the reference. So what is
    * garbage is collected when there is memory again, at the end. */
-  lua_gc(L, LUA_GCSTOP);
-  memory = (struct memory){0, fail, onwards};
+  lua_gc(L, LUA_GCSTOP, 0);
+  memory.fail = fail;
+  memory.onwards = onwards;
   /* Without memory Lua cannot even call __close; the end of the call leaves what is open. */
-  lua_pushcfunction(L, load_module);
   status = lua_pcall(L, 0, 0, 0);
   if (status == LUA_OK) status = lua->pcall(L, host, 0, 0, 0);
   hit = memory.calls >= fail;
@@ -233,6 +261,14 @@ static void fail_each(const char *code, bool onwards) {
 
 TEST(no_context_leaks_whichever_allocation_of_lua_fails) { fail_each(contexts, false); }
 TEST(no_context_leaks_when_lua_runs_out_of_memory) { fail_each(contexts, true); }
+TEST(no_block_leaks_whichever_allocation_of_lua_fails) {
+  if (!LCCTX_CLOSES) SKIP("this Lua has no ends of blocks");
+  fail_each(blocks, false);
+}
+TEST(no_block_leaks_when_lua_runs_out_of_memory) {
+  if (!LCCTX_CLOSES) SKIP("this Lua has no ends of blocks");
+  fail_each(blocks, true);
+}
 TEST(nothing_else_leaks_whichever_allocation_of_lua_fails) { fail_each(others, false); }
 TEST(nothing_else_leaks_when_lua_runs_out_of_memory) { fail_each(others, true); }
 

@@ -5,8 +5,24 @@
 
 #include "lua_world.h"
 
+/* hold(ctx, f): attach for the time of a call, however that ends. */
+static const char *const hold_attached[] = {
+    "local function hold(ctx, f)\n"
+    "  local token = ctx:attach()\n"
+    "  local ok, err = pcall(f)\n"
+    "  token:close()\n"
+    "  if not ok then error(err, 0) end\n"
+    "end\n"
+    "return hold\n",
+    "local function hold(ctx, f)\n"
+    "  local token <close> = ctx:attach()\n"
+    "  f()\n"
+    "end\n"
+    "return hold\n",
+};
+
 static const char body[] =
-    "local hunt, cctx = ...\n"
+    "local hunt, cctx, hold = ...\n"
     "local coroutines, body = {}, nil\n"
     "local make = {cctx.create, coroutine.create, hunt.thread}\n"
     "local resume = {cctx.resume, hunt.resume, coroutine.resume}\n"
@@ -22,7 +38,7 @@ static const char body[] =
     "  end,\n"
     "  run = function(_, _, ctx) ctx:run(body); hunt.ran() end,\n"
     "  hold = function(_, _, ctx)\n"
-    "    do local token <close> = ctx:attach(); body() end\n"
+    "    hold(ctx, body)\n"
     "    hunt.ran()\n"
     "  end,\n"
     "  bound = function(_, _, ctx) cctx.bind(body, ctx)(); hunt.ran() end,\n"
@@ -203,7 +219,7 @@ static int step_close(lua_State *L, struct number n) {
   if (co->life != SUSPENDED) return none(L);
   TRACE("coroutine %d is %s", n.a % COROUTINES, n.b < 100 ? "closed" : "dropped");
   co->life = FREE;
-  return tell(L, n.b < 100 ? "close" : "drop", n.a % COROUTINES, 0, NULL);
+  return tell(L, LCCTX_CLOSES && n.b < 100 ? "close" : "drop", n.a % COROUTINES, 0, NULL);
 }
 
 static int step_bind(lua_State *L, struct number n) {
@@ -290,10 +306,25 @@ static int open_all(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cctx");
   lua_call(L, 1, 1);
-  lua_call(L, 2, 2);
+  if (luaL_loadstring(L, hold_attached[LCCTX_CLOSES]) != LUA_OK) return lua_error(L);
+  lua_call(L, 0, 1);
+  lua_call(L, 3, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &coroutine_key);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &body_key);
   return 0;
+}
+
+static void collect_often(lua_State *L, bool by_generations) {
+#if LUA_VERSION_NUM >= 504
+  if (by_generations)
+    lua_gc(L, LUA_GCGEN, 0, 0);
+  else
+    lua_gc(L, LUA_GCINC, 100, 1000, 6);
+#else
+  (void)by_generations;
+  lua_gc(L, LUA_GCSETPAUSE, 100);
+  lua_gc(L, LUA_GCSETSTEPMUL, 1000);
+#endif
 }
 
 static void open_state(struct state *state, int number) {
@@ -305,8 +336,7 @@ static void open_state(struct state *state, int number) {
     fprintf(stderr, "hunt_lua: %s\n", lua_tostring(state->L, -1));
     exit(2);
   }
-  if (number == 1) lua_gc(state->L, LUA_GCGEN, 0, 0);
-  if (number == 2) lua_gc(state->L, LUA_GCINC, 100, 1000, 6);
+  if (number > 0) collect_often(state->L, number == 1);
 }
 
 #endif

@@ -3,8 +3,10 @@
 #ifndef LUA_WORLD_H
 #define LUA_WORLD_H
 
+#define LCCTX_HOST
+#include "../../bindings/lua/compat.h"
+
 #include <cctx/lua.h>
-#include <lualib.h>
 
 #include <cctx.h>
 #include <pthread.h>

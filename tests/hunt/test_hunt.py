@@ -30,19 +30,19 @@ SHARES = 2  # of a hunt, so that its items are short
 TIMEOUT = 60 + STEPS // 500  # seconds
 
 
-def environment(tree, build):
+def environment(tree, build, lua=""):
     env = dict(os.environ)
     env["LD_LIBRARY_PATH"] = str(tree)
-    env["LUA_CPATH"] = f"{tree}/lua/?.so"
+    env["LUA_CPATH"] = f"{tree}/lua/{lua}/?.so"
     packages = sysconfig.get_path("platlib")  # for the program with Python inside
     env["PYTHONPATH"] = f"{tree}/python:{build}/tests/hunt:{packages}"
     return env
 
 
-def execute(command, tree, build, given=None):
+def execute(command, tree, build, given=None, lua=""):
     return subprocess.run(
         [str(word) for word in command],
-        env=environment(tree, build),
+        env=environment(tree, build, lua),
         input=given,
         capture_output=True,
         text=True,
@@ -99,6 +99,17 @@ def test_no_answer_is_wrong(hunt, share, build):
     if done.returncode == 1 and hunt == "lua":
         print(shorter(build, done.stdout))
     assert done.returncode == 0, f"{hunt} hunt, seed {SEED * 1000 + share}"
+
+
+@pytest.mark.parametrize("lua", ["5.1", "jit", "5.2", "5.3", "5.5"])
+def test_no_answer_is_wrong_in_another_lua(lua, build):
+    program = build / "tests" / "hunt" / f"hunt_lua.{lua}"
+    if not program.exists():
+        pytest.skip(f"hunt_lua is not built with Lua {lua}: it is not here")
+    steps = max(400, STEPS // (10 if sanitized(build) else 1))
+    command = [program, "--seed", SEED * 1000, "--steps", steps]
+    done = execute(command, build, build, lua=lua)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_no_answer_is_wrong_in_what_hypothesis_thinks_of(build):

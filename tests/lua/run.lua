@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Runs the tests of one Lua file: lua5.4 run.lua [--gc] FILE [--list | NAME].
+-- Runs the tests of one Lua file: lua run.lua [--gc] FILE [--list | NAME].
 --
 -- --gc collects all the time: what is used after it died then shows itself. Each test
 -- must leave as many contexts alive as it found. Ends with 0 passed, 77 skipped, 1 failed.
@@ -13,9 +13,16 @@ local gc = arg[1] == "--gc" and table.remove(arg, 1)
 local file, wanted = arg[1], arg[2]
 
 if gc then
-  collectgarbage "incremental"
-  collectgarbage("setpause", 110) -- begin anew when it has grown by a tenth
-  collectgarbage("setstepmul", 1000)
+  if _VERSION >= "Lua 5.4" then collectgarbage "incremental" end
+  local function set(name, value)
+    if _VERSION >= "Lua 5.5" then
+      collectgarbage("param", name, value)
+    else
+      collectgarbage("set" .. name, value)
+    end
+  end
+  set("pause", 110) -- begin anew when it has grown by a tenth
+  set("stepmul", 1000)
   -- A whole cycle at every 50th instruction of the main coroutine, but only while the heap
   -- is small, or a deep stack would be walked for minutes.
   local small = 256 -- KiB
@@ -25,8 +32,7 @@ if gc then
 end
 
 local function alive()
-  collectgarbage()
-  collectgarbage()
+  test.collect()
   return require "cctx".alive()
 end
 
@@ -49,7 +55,7 @@ local function run(case)
   return ok and 0 or 1
 end
 
-assert(file, "usage: lua5.4 run.lua [--gc] FILE [--list | NAME]")
+assert(file, "usage: lua run.lua [--gc] FILE [--list | NAME]")
 assert(loadfile(file))()
 
 local ran, skipped, failed = 0, 0, 0

@@ -26,9 +26,6 @@ test("S20: a callback that was withdrawn is never called", function()
   local function count() seen = seen + 1 end
   local handle = ctx:on_done(count)
   assert(handle:off() and not handle:off())
-  do
-    local _ <close> = ctx:on_done(count)
-  end
   ctx:cancel()
   assert(cctx.poll() == 0 and seen == 0)
   handle = ctx:on_done(count)
@@ -96,9 +93,9 @@ test("an error does not keep the others from being called, and poll raises it", 
   local ok, err = pcall(cctx.poll)
   assert(not ok and err == object and #seen == 4)
   assert(cctx.poll() == 0 and cctx.current() == background)
-  ctx:on_done(function() error() end)
+  ctx:on_done(function() error() end) -- which Lua 5.5 makes a message of
   ok, err = pcall(cctx.poll)
-  assert(not ok and err == nil)
+  assert(not ok and (err == nil or err == "<no error object>"))
 end)
 
 test("a callback may register, cancel and poll", function()
@@ -186,14 +183,14 @@ end)
 
 test("the loop has a descriptor, and tells when it has something to do", function()
   local fd = cctx.loop_fd()
-  assert(math.type(fd) == "integer" and fd >= 0 and cctx.loop_fd() == fd)
+  assert(fd % 1 == 0 and fd >= 0 and cctx.loop_fd() == fd)
   assert(cctx.loop_next() == nil)
 end)
 
 test("a context is what cqueues and LuaSocket can wait for", function()
   clock(1000)
   local ctx = background:with_timeout(5)
-  assert(math.type(ctx:pollfd()) == "integer" and ctx:pollfd() == ctx:getfd())
+  assert(ctx:pollfd() % 1 == 0 and ctx:pollfd() == ctx:getfd())
   assert(ctx:events() == "r" and ctx:timeout() == 5 and ctx:dirty() == false)
   clock(1002)
   assert(ctx:timeout() == 3)

@@ -12,9 +12,9 @@ local function serve(name, f, ...)
   return cctx.request({ parent = background:with_value("lua.who", name) }, f, ...)
 end
 local function resume(co, ...)
-  local got = table.pack(cctx.resume(co, ...))
+  local got = test.pack(cctx.resume(co, ...))
   assert(got[1], got[2])
-  return table.unpack(got, 2, got.n)
+  return test.unpack(got, 2, got.n)
 end
 local function sees_nothing()
   return cctx.current() == background and who() == nil and cctx.err() == nil
@@ -74,6 +74,7 @@ test("a request refuses what it does not know", function()
 end)
 
 test("a request may yield", function()
+  test.needs_yields()
   local co = cctx.create(function()
     serve("a", function()
       yield(who())
@@ -135,6 +136,7 @@ test("what a late coroutine starts works for nobody either", function()
 end)
 
 test("a request that ends while a coroutine is inside its run ends for it", function()
+  test.needs_yields()
   local co
   serve("a", function()
     co = cctx.create(function()
@@ -188,6 +190,7 @@ test("what a handed over context starts is handed over too", function()
 end)
 
 test("a run of another request's context inside one is handed over", function()
+  test.needs_yields()
   local other
   local co = serve("a", cctx.create, function()
     yield()
@@ -205,6 +208,7 @@ test("a run of another request's context inside one is handed over", function()
 end)
 
 test("the same holds in a coroutine that somebody else resumes", function()
+  test.needs_yields()
   local same, other
   local co = serve("a", function()
     local foreign = background:with_value("lua.who", "nobody's")
@@ -226,6 +230,7 @@ test("the same holds in a coroutine that somebody else resumes", function()
 end)
 
 test("a run of another request's is handed over, whoever resumes", function()
+  test.needs_yields()
   for _, how in ipairs { cctx.resume, coroutine.resume } do
     local other, seen, err
     local co = serve("a", cctx.create, function()
@@ -244,6 +249,7 @@ test("a run of another request's is handed over, whoever resumes", function()
 end)
 
 test("a request of an abandoned coroutine ends with it", function()
+  test.needs_yields()
   local ctx
   do
     local co = cctx.create(function()
@@ -252,20 +258,8 @@ test("a request of an abandoned coroutine ends with it", function()
     resume(co)
     assert(ctx:err() == nil)
   end
-  collectgarbage()
-  collectgarbage()
+  test.collect()
   assert(ctx:err() == "canceled")
-end)
-
-test("a request ends when its coroutine is closed", function()
-  for _, close in ipairs { cctx.close, coroutine.close } do
-    local ctx
-    local co = cctx.create(function()
-      serve("a", function() ctx = cctx.current() yield() end)
-    end)
-    resume(co)
-    assert(close(co) and ctx:err() == "canceled" and sees_nothing())
-  end
 end)
 
 test("random requests, late coroutines and hand-overs show nobody another's", function()
@@ -285,7 +279,7 @@ test("random requests, late coroutines and hand-overs show nobody another's", fu
             check(name, function() return over end)
             if math.random(3) == 1 then
               cctx.current():with_value("lua.step", 1):run(function()
-                yield()
+                if test.yields then yield() end
                 check(name, function() return over end)
               end)
             end

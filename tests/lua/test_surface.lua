@@ -6,7 +6,7 @@ local test = require "check"
 
 local function read(name)
   local file = assert(io.open(name))
-  local text = file:read "a"
+  local text = file:read "*a"
   file:close()
   return text
 end
@@ -52,6 +52,7 @@ test("every function is in the definition file, and nothing else", function()
     end
   end)
   local _, defined = definitions:gsub("\nfunction ", "")
+  if not cctx.close then defined = defined - 1 end -- before Lua 5.4
   assert(defined == count, ("%d are defined, %d are there"):format(defined, count))
 end)
 
@@ -74,7 +75,7 @@ test("every function is on the page", function()
 end)
 
 test("nobody gets at the metatables", function()
-  local ctx <const> = cctx.background()
+  local ctx = cctx.background()
   local token = ctx:attach()
   local handle = ctx:on_done(print)
   for _, object in ipairs { ctx, token, handle, cctx.var "x" } do

@@ -11,7 +11,7 @@ import sys
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 LANGUAGES = {
     "C": ["core/test_*.c", "hosts/test_*.c"],
-    "Lua": ["lua/test_*.lua"],
+    "Lua": ["lua/**/test_*.lua"],
     "Python": ["python/**/test_*.py"],
 }
 
