@@ -9,7 +9,7 @@ description = {
   license = "Apache-2.0",
 }
 supported_platforms = { "unix" }
-dependencies = { "lua >= 5.4, < 5.5" }
+dependencies = { "lua >= 5.1, < 5.6" }
 build = {
   type = "command",
   build_command = [[cmake -S . -B build/rock -DCCTX_TESTS=OFF -DCCTX_STATIC=OFF \

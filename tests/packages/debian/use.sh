@@ -21,7 +21,7 @@ echo 'print(require "cctx".metadata "tenant")' >/say.lua
 echo 'import cctx; print(cctx.metadata("tenant"))' >/say.py
 cctx run --meta tenant=acme /say.lua
 cctx run --meta tenant=acme /say.py
-lua5.4 /say.lua
+for lua in lua5.4 lua5.3 lua5.1 luajit; do $lua /say.lua; done
 
 dpkg -P cctx lua-cctx python3-cctx libcctx-dev libcctx0 >/dev/null
 left=$(find /usr /etc /var -xdev -name '*cctx*')
