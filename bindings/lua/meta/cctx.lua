@@ -303,7 +303,7 @@ function cctx.wrap(f) end
 ---@return any ...
 function cctx.resume(co, ...) end
 
----`coroutine.close`; closers run with the coroutine's own context.
+---`coroutine.close`; closers run with the coroutine's own context. nil before Lua 5.4.
 ---@param co thread
 ---@return boolean ok
 ---@return any err
@@ -324,7 +324,8 @@ function cctx.current_status() end
 ---@class cctx.Token
 local Token = {}
 
----Make this context current from here on: `local _ <close> = ctx:attach()`.
+---Make this context current from here on: `local _ <close> = ctx:attach()`; before Lua 5.4
+---`local token = ctx:attach()`, and `token:close()` at the end.
 ---@return cctx.Token
 ---@nodiscard
 function Context:attach() end
