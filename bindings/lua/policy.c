@@ -237,8 +237,10 @@ static int new_policy(lua_State *L) {
 
 const struct cctx_policy *lcctx_opt_policy(lua_State *L, int arg,
                                            struct cctx_policy *storage) {
-  struct policy *policy = luaL_testudata(L, arg, LCCTX_POLICY);
-  if (policy) return &policy->plain;
+  if (lua_isuserdata(L, arg)) {
+    struct policy *policy = luaL_checkudata(L, arg, LCCTX_POLICY);
+    return &policy->plain;
+  }
   if (!lua_isnoneornil(L, arg) && lua_type(L, arg) != LUA_TSTRING)
     luaL_typeerror(L, arg, LCCTX_POLICY " or the word for a format");
   *storage = cctx_policy_for(lua_isnoneornil(L, arg) ? CCTX_FORMAT_HTTP
@@ -254,7 +256,7 @@ static int counts(lua_State *L) {
   lua_newtable(L);
   for (unsigned i = 0; (name = cctx_carrier_count(&policy->counts, i, &value)) != NULL;
        i++) {
-    lua_pushinteger(L, (lua_Integer)value);
+    lcctx_push_integer(L, (int64_t)value);
     lua_setfield(L, -2, name);
   }
   return 1;

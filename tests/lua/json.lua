@@ -10,15 +10,26 @@ local function fail(text, at)
   error(("no JSON at %d: %s"):format(at, text:sub(at, at + 20)))
 end
 
+-- The code point in UTF-8, which not every Lua can make by itself.
+local function utf8_of(code)
+  if code < 0x80 then return string.char(code) end
+  local tail, most = "", 0x3F -- what fits into the first byte is less with each that follows
+  repeat
+    tail = string.char(0x80 + code % 0x40) .. tail
+    code, most = math.floor(code / 0x40), math.floor(most / 2)
+  until code <= most
+  return string.char(0xFE - 2 * most + code) .. tail
+end
+
 -- The character of "\uXXXX", or of the two of a surrogate pair, and what follows it.
 local function read_unicode(text, at)
   local unit = tonumber(text:sub(at, at + 3), 16)
   local low = text:match("^\\u(%x%x%x%x)", at + 4)
   if unit >= 0xD800 and unit < 0xDC00 and low then
     local code = 0x10000 + (unit - 0xD800) * 0x400 + tonumber(low, 16) - 0xDC00
-    return utf8.char(code), at + 10
+    return utf8_of(code), at + 10
   end
-  return utf8.char(unit), at + 4
+  return utf8_of(unit), at + 4
 end
 
 local function read_string(text, at)

@@ -95,7 +95,7 @@ test("what is no string is no field", function()
 end)
 
 test("hostile strings are counted and harmless", function()
-  for _, value in ipairs { "\0", "a=1,\0", "\xff\xfe", ("x"):rep(1 << 20) } do
+  for _, value in ipairs { "\0", "a=1,\0", "\255\254", ("x"):rep(2 ^ 20) } do
     local policy = cctx.policy()
     cctx.extract({ baggage = value, [value] = "x" }, nil, policy)
     local counts = policy:counts()

@@ -91,15 +91,15 @@ test("strict names the line at which something derives from an ended request", f
   local late
   cctx.request(function() late = cctx.current() end)
   local derive = {
-    function() return late:with_cancel() end,
-    function() return late:with_timeout(1) end,
-    function() return late:with_grace(1) end,
-    function() return late:merge(background) end,
-    function() return background:merge(background, late) end,
-    function() return late:with_value("lua.x", 1) end,
-    function() return late:with_values({ ["lua.x"] = 1 }) end,
-    function() return late:with_metadata("a", "b") end,
-    function() return late:with_metadata({ a = "b" }) end,
+    function() return (late:with_cancel()) end,
+    function() return (late:with_timeout(1)) end,
+    function() return (late:with_grace(1)) end,
+    function() return (late:merge(background)) end,
+    function() return (background:merge(background, late)) end,
+    function() return (late:with_value("lua.x", 1)) end,
+    function() return (late:with_values({ ["lua.x"] = 1 })) end,
+    function() return (late:with_metadata("a", "b")) end,
+    function() return (late:with_metadata({ a = "b" })) end,
   }
   for _, f in ipairs(derive) do
     local line = debug.getinfo(f, "S").linedefined

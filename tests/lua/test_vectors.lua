@@ -11,7 +11,7 @@ local trace = { "trace_id", "span_id", "trace_flags", "tracestate" }
 
 local function read(name)
   local file = assert(io.open("tests/vectors/" .. name .. ".json"))
-  local text = file:read "a"
+  local text = file:read "*a"
   file:close()
   return json(text)
 end
