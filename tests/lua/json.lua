@@ -13,7 +13,7 @@ end
 -- The code point in UTF-8, which not every Lua can make by itself.
 local function utf8_of(code)
   if code < 0x80 then return string.char(code) end
-  local tail, most = "", 0x3F -- what fits into the first byte is less with each that follows
+  local tail, most = "", 0x3F -- what fits into the first byte: less with each that follows
   repeat
     tail = string.char(0x80 + code % 0x40) .. tail
     code, most = math.floor(code / 0x40), math.floor(most / 2)

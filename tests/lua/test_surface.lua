@@ -11,7 +11,10 @@ local function read(name)
   return text
 end
 
-local definitions = read "bindings/lua/meta/cctx.lua" .. read "bindings/lua/meta/carrier.lua"
+local definitions = ""
+for _, name in ipairs { "cctx", "carrier", "observe" } do
+  definitions = definitions .. read("bindings/lua/meta/" .. name .. ".lua")
+end
 local page = read "docs/lua.md"
 
 local function functions_of(object)
