@@ -43,10 +43,14 @@ class Worker:
         self.roots = {}  # by route: the Context in which the module was loaded
         self.tasks = set()
         self.closed = False
-        for index, file in routes:
-            root = contextvars.copy_context()
-            self.handlers[index] = root.run(self._load, index, file)
-            self.roots[index] = root
+        try:
+            for index, file in routes:
+                root = contextvars.copy_context()
+                self.handlers[index] = root.run(self._load, index, file)
+                self.roots[index] = root
+        except BaseException:
+            self.loop.close()  # else the interpreter's exit would, when its files are gone
+            raise
 
     def _load(self, index, file):
         name = f"_cctx_route_{index}_{id(self):x}"  # several workers load the same file
