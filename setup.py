@@ -103,7 +103,7 @@ class BuildWithCore(build_ext):
 
     def bring_core(self, ext, package):
         objects = self.compiler.compile(
-            files("core/*.c") + files("core/carrier/*.c"),
+            files("core/*.c") + files("core/carrier/*.c") + files("core/backup/*.c"),
             output_dir=self.build_temp,
             include_dirs=["core/include", "core"],
             debug=self.debug,

@@ -3,4 +3,5 @@
 #include "bench.h"
 
 const struct bench_op *const bench_groups[] = {bench_rulers,  bench_derive,  bench_ask,
-                                               bench_observe, bench_current, NULL};
+                                               bench_observe, bench_current, bench_backup,
+                                               NULL};

@@ -74,6 +74,10 @@ if(TARGET lua_cctx)
   install(FILES ${definitions}
           DESTINATION ${CMAKE_INSTALL_DATADIR}/cctx/lua COMPONENT lua)
 endif()
+if(TARGET cctx_preload) # named by its path, in LD_PRELOAD
+  install(TARGETS cctx_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/cctx
+          COMPONENT program)
+endif()
 if(TARGET cctx_host)
   set_install_rpath(cctx_host ${CMAKE_INSTALL_BINDIR})
   install(TARGETS cctx_host RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)

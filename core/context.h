@@ -24,7 +24,7 @@ struct cctx {
   struct entries *bag;  /* own: values set at this node; NULL: none */
   struct pairs *pairs;  /* own: metadata as seen from here; NULL: see the parent */
 
-  const struct mark *mark; /* of the request it belongs to, here or above; NULL: none */
+  struct mark *mark; /* of the request it belongs to, here or above; NULL: none */
 
   struct response *response; /* the nearest, here or above in its request; NULL: none */
 

@@ -26,13 +26,14 @@
 
 /* clang-format off */
 #define FUNCTIONS(XX)                                                                      \
-  XX(cctx_background) XX(cctx_cancel_at) XX(cctx_current) XX(cctx_err)                     \
-  XX(cctx_interpreter_hook) XX(cctx_key_named) XX(cctx_loop_new) XX(cctx_merge)            \
-  XX(cctx_now) XX(cctx_on_done) XX(cctx_request_begin_at) XX(cctx_response_set)            \
-  XX(cctx_set_allocator)                                                                   \
+  XX(cctx_background) XX(cctx_backup_options)   XX(cctx_backup_enter_at)                   \
+  XX(cctx_backup_mistakes) XX(cctx_cancel_at) XX(cctx_current) XX(cctx_err)                \
+  XX(cctx_interpreter_hook) XX(cctx_key_named) XX(cctx_loop_new) XX(cctx_manager_new)      \
+  XX(cctx_merge) XX(cctx_now) XX(cctx_on_capture) XX(cctx_on_done) XX(cctx_recover)        \
+  XX(cctx_request_begin_at) XX(cctx_response_set) XX(cctx_set_allocator)                   \
   XX(cctx_set_log) XX(cctx_stack_swap) XX(cctx_strict) XX(cctx_string) XX(cctx_unref)      \
   XX(cctx_value) XX(cctx_wait) XX(cctx_with_cancel) XX(cctx_with_metadata)                 \
-  XX(cctx_with_signal)
+  XX(cctx_with_session_at) XX(cctx_with_signal) XX(cctx_with_variables_at)
 /* clang-format on */
 
 /* Weak: to be named here brings no file into a program. */

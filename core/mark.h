@@ -12,6 +12,15 @@ struct mark {
   const struct mark *outer; /* of the request inside which this one began; NULL: none */
   atomic_bool ended;        /* false to true once; whoever sees it true may read: */
   struct site end;          /* where */
+
+  atomic_bool disabled;  /* false to true once: as a session it is used no more */
+  int64_t limit;         /* from when on that is so without a word; CCTX_NEVER: never */
+  struct variables *own; /* of a session of the mutable kind; NULL: it is none */
 };
+
+void cctx__mark_init(struct mark *mark, const struct mark *outer);
+
+/* False if it had ended. Takes the lock. */
+bool cctx__mark_end(struct mark *mark, const char *file, int line);
 
 #endif

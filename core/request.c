@@ -31,9 +31,7 @@ static cctx *derive(cctx *parent, int64_t limit, bool response, const char *file
   marked = cctx__room(ctx);
   cctx__stop_init(ctx, &marked->stop, limit, true);
   cctx__culprit_set(&marked->stop.owner, NULL, file, line);
-  marked->mark.outer = parent->mark;
-  atomic_init(&marked->mark.ended, false);
-  cctx__site_set(&marked->mark.end, NULL, 0);
+  cctx__mark_init(&marked->mark, parent->mark);
   ctx->mark = &marked->mark;
   ctx->response = NULL;
   if (response) cctx__response_init(ctx, &marked->response);
@@ -71,9 +69,8 @@ int cctx_request_end_at(cctx_request *request, const char *file, int line) {
   int status;
   if (ctx == NULL) return CCTX_ESTALE; /* it never began, or has ended */
   marked = (struct marked *)(void *)ctx->stop;
-  cctx__site_set(&marked->mark.end, file, line);
-  atomic_store(&marked->mark.ended, true); /* first: no callback inherits what is over */
-  cctx_response_end(ctx);                  /* if it has one */
+  cctx__mark_end(&marked->mark, file, line); /* first: no callback inherits what is over */
+  cctx_response_end(ctx);                    /* if it has one */
   cctx_cancel_at(ctx, "the request has ended", file, line);
   status = cctx_detach_at(&request->token, file, line);
   *request = (cctx_request){NULL, {NULL, 0}};

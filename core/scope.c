@@ -87,8 +87,22 @@ void cctx_stack_free(cctx_stack *stack) {
   cctx__free(stack);
 }
 
+static _Atomic uint64_t left_at_exit;
+
+uint64_t cctx__stacks_left(void) { return atomic_load(&left_at_exit); }
+
+static void note_left(const struct cctx_stack *stack) {
+  const struct scope *top = below_left(stack);
+  if (top == NULL) return;
+  atomic_fetch_add(&left_at_exit, 1);
+  if (cctx__is_strict())
+    cctx__misuse("a thread ended with the scope attached at %s:%d still in force",
+                 top->site.file, top->site.line);
+}
+
 static void drop_stack(void *memory) {
   cctx_stack *stack = memory;
+  note_left(stack);
   cut(stack, NULL); /* while it is still this thread's */
   this_stack = NULL;
   cctx_stack_free(stack);

@@ -45,6 +45,9 @@ struct cctx_stack {
 /* This thread's stack; NULL if it has none and `make` is false, or for lack of memory. */
 struct cctx_stack *cctx__stack(bool make);
 
+/* How many threads have ended with a scope in force. */
+uint64_t cctx__stacks_left(void);
+
 /* A scope of `kind`, and the token that ends it. NULL for lack of memory. */
 struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token);
 

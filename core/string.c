@@ -55,7 +55,7 @@ static void add_node(struct text *text, const cctx *at) {
   else if (at->kept_n > 0)
     add(text, "response");
   else
-    add(text, "metadata");
+    add(text, at->pairs ? "metadata" : "session");
 }
 
 size_t cctx_string(const cctx *ctx, char *out, size_t size) {

@@ -110,7 +110,11 @@ static int export(lua_State *L) {
   parcel = malloc(sizeof *parcel);
   if (parcel == NULL) return lcctx_no_memory(L);
   *parcel = (struct parcel){
-      .id = {id[0], id[1]}, .ctx = cctx_ref(lcctx_check(L, 1)), .until = until};
+      .id = {id[0], id[1]}, .ctx = cctx_capture(lcctx_check(L, 1)), .until = until};
+  if (parcel->ctx == NULL) {
+    free_all(parcel);
+    return lcctx_no_memory(L);
+  }
   if (add(parcel)) return 1;
   free_all(parcel);
   return fail(L, "too many contexts are exported and were not imported");

@@ -138,6 +138,9 @@ cctx *lcctx_current(lua_State *L);
  *  Python may have copied the scope of one that has ended. */
 bool lcctx_managed(lua_State *L, const struct lcctx_slot *slot);
 
+/** One of enum cctx_current_status: why lcctx_current answers what it does. Never raises. */
+int lcctx_current_status(lua_State *L);
+
 /** Let `co` inherit what is current on `L`, and its locals. May raise. */
 void lcctx_inherit(lua_State *L, lua_State *co);
 
@@ -278,6 +281,12 @@ void lcctx_guard_push_call(lua_State *L);
 void lcctx_push_value(lua_State *L, const cctx_variant *value);
 int lcctx_to_value(lua_State *L, int index, cctx_variant *out);
 
+/** Check the name and the value of an entry at these indices; raises if they cannot be. */
+void lcctx_check_entry(lua_State *L, int name, int value, cctx_variant *out);
+
+/** The key of that name, made if there is none. Raises if there is no room. */
+cctx_key *lcctx_intern(lua_State *L, const char *name);
+
 /** The string at `arg`, and no number in its place. */
 const char *lcctx_check_text(lua_State *L, int arg, size_t *len);
 
@@ -334,14 +343,17 @@ const struct cctx_policy *lcctx_opt_policy(lua_State *L, int arg,
 extern const luaL_Reg lcctx_derive_methods[], lcctx_ask_methods[], lcctx_cause_methods[],
     lcctx_value_methods[], lcctx_metadata_methods[], lcctx_run_methods[],
     lcctx_token_methods[], lcctx_observe_methods[], lcctx_wait_methods[],
-    lcctx_pollable_methods[], lcctx_export_methods[], lcctx_response_methods[];
+    lcctx_pollable_methods[], lcctx_export_methods[], lcctx_response_methods[],
+    lcctx_session_methods[];
 extern const luaL_Reg lcctx_ask_functions[], lcctx_cause_functions[],
     lcctx_value_functions[], lcctx_metadata_functions[], lcctx_run_functions[],
     lcctx_coroutine_functions[], lcctx_slot_functions[], lcctx_root_functions[],
     lcctx_clock_functions[], lcctx_install_functions[], lcctx_local_functions[],
     lcctx_observe_functions[], lcctx_wait_functions[], lcctx_guard_functions[],
     lcctx_export_functions[], lcctx_request_functions[], lcctx_testing_functions[],
-    lcctx_response_functions[], lcctx_policy_functions[], lcctx_carrier_functions[];
+    lcctx_response_functions[], lcctx_policy_functions[], lcctx_carrier_functions[],
+    lcctx_session_functions[], lcctx_backup_functions[], lcctx_backup_callers[],
+    lcctx_manager_functions[];
 
 /** Metatables of the objects of those files. */
 void lcctx_run_init(lua_State *L);
@@ -353,6 +365,9 @@ void lcctx_guard_init(lua_State *L);
 void lcctx_request_init(lua_State *L);
 void lcctx_policy_init(lua_State *L);
 void lcctx_install_init(lua_State *L);
+void lcctx_session_init(lua_State *L);
+void lcctx_backup_init(lua_State *L);
+void lcctx_manager_init(lua_State *L);
 
 /** How many of this process's tokens were closed that were not current. */
 uint64_t lcctx_stale_tokens(void);

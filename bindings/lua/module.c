@@ -6,7 +6,7 @@ static const luaL_Reg *const methods[] = {
     lcctx_derive_methods,  lcctx_ask_methods,      lcctx_cause_methods,
     lcctx_value_methods,   lcctx_metadata_methods, lcctx_token_methods,
     lcctx_observe_methods, lcctx_wait_methods,     lcctx_pollable_methods,
-    lcctx_export_methods,  lcctx_response_methods,
+    lcctx_export_methods,  lcctx_response_methods, lcctx_session_methods,
 };
 static const luaL_Reg *const functions[] = {
     lcctx_root_functions,      lcctx_ask_functions,      lcctx_cause_functions,
@@ -14,7 +14,8 @@ static const luaL_Reg *const functions[] = {
     lcctx_coroutine_functions, lcctx_slot_functions,     lcctx_clock_functions,
     lcctx_install_functions,   lcctx_local_functions,    lcctx_observe_functions,
     lcctx_wait_functions,      lcctx_export_functions,   lcctx_response_functions,
-    lcctx_policy_functions,    lcctx_carrier_functions,
+    lcctx_policy_functions,    lcctx_carrier_functions,  lcctx_session_functions,
+    lcctx_backup_functions,    lcctx_manager_functions,
 };
 
 static void push_functions(lua_State *L, const luaL_Reg *const *lists, size_t n) {
@@ -63,6 +64,9 @@ static void init_state(lua_State *L) {
   lcctx_request_init(L);
   lcctx_policy_init(L);
   lcctx_install_init(L);
+  lcctx_session_init(L);
+  lcctx_backup_init(L);
+  lcctx_manager_init(L);
   luaL_getmetatable(L, LCCTX_CONTEXT);
   push_functions(L, methods, sizeof methods / sizeof *methods);
   lcctx_set_callers(L, lcctx_run_methods);
@@ -86,6 +90,7 @@ CCTX_API int luaopen_cctx(lua_State *L) {
   push_functions(L, functions, sizeof functions / sizeof *functions);
   lcctx_set_callers(L, lcctx_guard_functions);
   lcctx_set_callers(L, lcctx_request_functions);
+  lcctx_set_callers(L, lcctx_backup_callers);
   if (!LCCTX_CLOSES) {
     lua_pushnil(L);
     lua_setfield(L, -2, "close");

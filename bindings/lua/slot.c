@@ -260,8 +260,7 @@ void lcctx_inherit(lua_State *L, lua_State *co) {
 
 /* ---- cctx.current_status() ---- */
 
-static int current_status(lua_State *L) {
-  static const char *const words[] = {"none", "attached", "unknown", "ended"};
+int lcctx_current_status(lua_State *L) {
   bool found;
   const struct lcctx_slot *slot = lcctx_slot_find(L, &found);
   struct lcctx_hold own = lcctx_slot_hold(slot);
@@ -275,7 +274,12 @@ static int current_status(lua_State *L) {
                                                          : CCTX_CURRENT_ATTACHED;
   if (status == CCTX_CURRENT_ATTACHED && lcctx_current(L) == cctx_background())
     status = CCTX_CURRENT_NONE; /* a managed resume by somebody who works for nobody */
-  lua_pushstring(L, words[status]);
+  return status;
+}
+
+static int current_status(lua_State *L) {
+  static const char *const words[] = {"none", "attached", "unknown", "ended"};
+  lua_pushstring(L, words[lcctx_current_status(L)]);
   return 1;
 }
 

@@ -85,7 +85,11 @@ static void check_value(lua_State *L, int index, const char *name, cctx_variant 
                name, luaL_typename(L, index));
 }
 
-static cctx_key *intern(lua_State *L, const char *name) {
+void lcctx_check_entry(lua_State *L, int name, int value, cctx_variant *out) {
+  check_value(L, value, check_name(L, name), out);
+}
+
+cctx_key *lcctx_intern(lua_State *L, const char *name) {
   cctx_key *key = cctx_key_named(name);
   if (key == NULL)
     luaL_error(L,
@@ -105,7 +109,7 @@ static int with_value(lua_State *L) {
   luaL_checkany(L, 3);
   check_value(L, 3, name, &stored);
   box = lcctx_new(L);
-  key = intern(L, name);
+  key = lcctx_intern(L, name);
   return lcctx_give(L, box, cctx_with_value(lcctx_parent(L, 1), key, stored));
 }
 
@@ -118,7 +122,7 @@ static size_t fill_entries(lua_State *L, struct cctx_entry *entries, size_t n) {
   lua_settop(L, 4);
   i = 0;
   for (lua_pushnil(L); i < n && lua_next(L, 2); lua_pop(L, 1), i++)
-    entries[i].key = intern(L, lua_tostring(L, -2));
+    entries[i].key = lcctx_intern(L, lua_tostring(L, -2));
   lua_settop(L, 4);
   return i;
 }

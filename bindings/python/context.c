@@ -206,7 +206,11 @@ static PyMethodDef context_methods[] = {
         "($self, /, callback, *, loop=None)",
         "Have an asyncio loop call callback(context) once it is done: by default the one\n"
         "that runs here. An Observer, whose off() prevents that."),
-    {"__copy__", context_copy, METH_NOARGS, NULL},
+#define XX(name, flags, signature, text)                                                   \
+  METHOD(#name, cctx__py_##name, flags, signature, text),
+    CCTX__PY_SESSION_METHODS(XX)
+#undef XX
+        {"__copy__", context_copy, METH_NOARGS, NULL},
     {"__deepcopy__", context_copy, METH_O, NULL},
     {"__reduce_ex__", context_reduce, METH_O, NULL},
     {NULL, NULL, 0, NULL},

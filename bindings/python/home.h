@@ -261,6 +261,35 @@ int cctx__py_to_format(PyObject *object, enum cctx_format *format);
 PyObject *cctx__py_extract(PyObject *module, PyObject *args, PyObject *kwargs);
 PyObject *cctx__py_inject(PyObject *module, PyObject *args, PyObject *kwargs);
 
+/* session.c: methods of a Context, XX(name, flags, signature, text), and functions. */
+#define CCTX__PY_SESSION_METHODS(XX)                                                       \
+  XX(with_session, METH_VARARGS | METH_KEYWORDS, "($self, /, timeout=None)",               \
+     "A child that is a session of its own, disabled after timeout seconds.")              \
+  XX(session_state, METH_NOARGS, "($self, /)",                                             \
+     "The state of its session: 'none', 'valid', 'disabled' or 'ended'.")                  \
+  XX(disable_session, METH_NOARGS, "($self, /)",                                           \
+     "Disable its session, and all derived from that. True if this call was the first.")   \
+  XX(end_session, METH_NOARGS, "($self, /)",                                               \
+     "End its session. True if this call was the first.")                                  \
+  XX(with_variables, METH_VARARGS | METH_KEYWORDS, "($self, /, timeout=None)",             \
+     "A session with variables that all who hold it share.")                               \
+  XX(set_variable, METH_VARARGS, "($self, key, value, /)",                                 \
+     "Set a variable of its session.")                                                     \
+  XX(variables, METH_NOARGS, "($self, /)",                                                 \
+     "The variables of its session as they are now, as values of a Context.")
+PyObject *cctx__py_with_session(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cctx__py_session_state(PyObject *self, PyObject *unused);
+PyObject *cctx__py_disable_session(PyObject *self, PyObject *unused);
+PyObject *cctx__py_end_session(PyObject *self, PyObject *unused);
+PyObject *cctx__py_with_variables(PyObject *self, PyObject *args, PyObject *kwargs);
+PyObject *cctx__py_set_variable(PyObject *self, PyObject *args);
+PyObject *cctx__py_variables(PyObject *self, PyObject *unused);
+extern PyMethodDef cctx__py_session_functions[];
+
+/* recover.c, manager.c, backup.c */
+extern PyMethodDef cctx__py_recover_functions[];
+extern PyType_Spec cctx__py_manager_spec, cctx__py_backup_spec;
+
 /* key.c */
 cctx_key *cctx__py_to_key(PyObject *name); /* or NULL with an exception */
 PyObject *cctx__py_key_named(PyObject *module, PyObject *args);

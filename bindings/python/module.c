@@ -193,8 +193,9 @@ static int add_capsule(PyObject *module) {
 }
 
 static int add_types(PyObject *module) {
-  PyType_Spec *specs[] = {&cctx__py_loop_spec, &cctx__py_observer_spec,
-                          &cctx__py_request_spec, &cctx__py_block_spec};
+  PyType_Spec *specs[] = {&cctx__py_loop_spec,    &cctx__py_observer_spec,
+                          &cctx__py_request_spec, &cctx__py_block_spec,
+                          &cctx__py_manager_spec, &cctx__py_backup_spec};
   for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
     PyObject *type = PyType_FromModuleAndSpec(module, specs[i], NULL);
     int status = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
@@ -219,6 +220,8 @@ static int module_exec(PyObject *module) {
   }
   state->home = cctx__py_home_open(module);
   if (state->home == NULL || PyModule_AddFunctions(module, cctx__py_readers) < 0 ||
+      PyModule_AddFunctions(module, cctx__py_session_functions) < 0 ||
+      PyModule_AddFunctions(module, cctx__py_recover_functions) < 0 ||
       PyModule_AddStringConstant(module, "__version__", cctx_version()) < 0 ||
       add_capsule(module) < 0 || add_types(module) < 0)
     return -1;

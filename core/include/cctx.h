@@ -39,6 +39,8 @@
 #include <cctx/current.h>  /* the context that the running code works for */
 #include <cctx/request.h>  /* how long what is inherited lasts */
 #include <cctx/response.h> /* what goes back to the caller */
+#include <cctx/session.h>  /* what a request left for code that was not given its context */
+#include <cctx/backup.h>   /* a context found again where it was lost */
 #include <cctx/loop.h>     /* being told that a context is done, and waiting for it */
 #include <cctx/carrier.h>  /* across processes */
 

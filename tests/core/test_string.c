@@ -36,6 +36,15 @@ TEST(a_string_says_what_it_is_and_how_it_came_to_be_without_values) {
   cctx_unref(cancel);
 }
 
+TEST(a_string_names_sessions_and_metadata) {
+  struct cctx_metadata_pair pair = {CCTX_REQUEST, "tenant", "acme", 4};
+  cctx *session = cctx_with_session(cctx_background(), CCTX_NEVER), *pairs;
+  CHECK_EQ(cctx_with_metadata(&pairs, session, &pair, 1, NULL), 0);
+  check_string(pairs, "live: metadata < session < background");
+  cctx_unref(pairs);
+  cctx_unref(session);
+}
+
 TEST(a_string_is_cut_to_its_room_and_tells_its_length) {
   char text[5] = "????";
   CHECK_EQ(cctx_string(cctx_background(), text, sizeof text), strlen("live: background"));

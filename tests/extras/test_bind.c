@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -206,5 +208,126 @@ TEST(a_thread_whose_context_cannot_be_put_in_place_never_runs) {
   CHECK_EQ(cctx_attach(ctx, &token), 0);
   FAIL_EACH_ALLOCATION(create_and_join());
   cctx_detach(&token);
+  cctx_unref(ctx);
+}
+
+/* ---- Sessions across threads --------------------------------------------------------- */
+
+static cctx_key who = CCTX_KEY_INIT("who");
+
+struct seen {
+  pthread_barrier_t turn;
+  int state, status;
+  bool has_value;
+};
+
+static void look(struct seen *seen) {
+  cctx_variant value;
+  cctx *session = cctx_session_current(&seen->state);
+  seen->status = cctx_current_status();
+  seen->has_value = cctx_value(cctx_current(), &who, &value) == CCTX_OK;
+  cctx_unref(session);
+}
+
+static void *look_late(void *arg) {
+  struct seen *seen = arg;
+  pthread_barrier_wait(&seen->turn);
+  pthread_barrier_wait(&seen->turn); /* another request is served by now */
+  look(seen);
+  return NULL;
+}
+
+typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+
+static struct seen see_late(create_fn *create) {
+  static struct seen seen;
+  cctx *ctx = cctx_with_value(cctx_background(), &who, cctx_text("one"));
+  cctx_backup backup;
+  pthread_t thread;
+  pthread_barrier_init(&seen.turn, NULL, 2);
+  CHECK_EQ(cctx_backup_enter(&backup, ctx), 0);
+  CHECK_EQ(create(&thread, NULL, look_late, &seen), 0);
+  pthread_barrier_wait(&seen.turn);
+  cctx_backup_leave(&backup);
+  CHECK_EQ(cctx_backup_enter(&backup, cctx_background()), 0);
+  pthread_barrier_wait(&seen.turn);
+  pthread_join(thread, NULL);
+  cctx_backup_leave(&backup);
+  pthread_barrier_destroy(&seen.turn);
+  cctx_unref(ctx);
+  return seen;
+}
+
+TEST(a_late_thread_that_inherited_finds_its_session_ended) {
+  struct seen seen = see_late(cctx_thread_inherit);
+  CHECK_EQ(seen.status, CCTX_CURRENT_ENDED);
+  CHECK_EQ(seen.state, CCTX_SESSION_ENDED);
+  CHECK(!seen.has_value);
+}
+
+TEST(a_late_thread_that_was_handed_the_session_keeps_its_values) {
+  struct seen seen = see_late(cctx_thread_create);
+  CHECK_EQ(seen.status, CCTX_CURRENT_ATTACHED);
+  CHECK_EQ(seen.state, CCTX_SESSION_ENDED);
+  CHECK(seen.has_value);
+}
+
+static void look_once(void *arg) {
+  struct seen *seen = arg;
+  look(seen);
+  pthread_barrier_wait(&seen->turn);
+}
+
+static int go_and_look(void) {
+  static struct seen seen;
+  cctx *ctx = cctx_with_value(cctx_background(), &who, cctx_text("one"));
+  cctx_backup backup;
+  pthread_barrier_init(&seen.turn, NULL, 2);
+  if (cctx_backup_enter(&backup, ctx) != 0) return 1;
+  if (cctx_go(look_once, &seen) != 0) return 2;
+  pthread_barrier_wait(&seen.turn);
+  cctx_backup_leave(&backup);
+  cctx_unref(ctx);
+  while (cctx_alive() > 0) sched_yield(); /* until it has given the session back */
+  return seen.state == CCTX_SESSION_VALID && seen.has_value ? 0 : 3;
+}
+
+/* In a process of its own: nobody can wait for the thread. */
+TEST(a_thread_that_nobody_waits_for_works_for_the_session) {
+  int status;
+  pid_t child = fork();
+  if (child == 0) _exit(go_and_look());
+  waitpid(child, &status, 0);
+  CHECK_EQ(status, 0);
+}
+
+TEST(a_thread_that_was_handed_a_session_leaves_nothing_attached) {
+  struct cctx_backup_mistakes before, after;
+  cctx_backup_mistakes(&before);
+  see_late(cctx_thread_create);
+  cctx_backup_mistakes(&after);
+  CHECK_EQ(after.left, before.left);
+}
+
+static bool drop(void *arg, const cctx_variant *value, cctx_variant *captured) {
+  (void)arg, (void)value, (void)captured;
+  return true;
+}
+
+static void note_type(void *type) {
+  cctx_variant value = cctx_int(0);
+  CHECK_EQ(cctx_value(cctx_current(), &who, &value), 0);
+  *(enum cctx_type *)type = value.type;
+}
+
+TEST(what_is_bound_or_starts_a_thread_captures_as_keys_say) {
+  cctx *ctx = cctx_with_value(cctx_background(), &who, cctx_text("one"));
+  enum cctx_type type = CCTX_BOOL;
+  cctx_bound *bound;
+  CHECK_EQ(cctx_on_capture(&who, drop, NULL), 0);
+  bound = cctx_bind(ctx, note_type, &type);
+  CHECK_EQ(cctx_bound_call_once(bound), 0);
+  CHECK_EQ(type, CCTX_NIL);
+  CHECK_EQ(cctx_on_capture(&who, NULL, NULL), 0);
   cctx_unref(ctx);
 }

@@ -12,7 +12,7 @@ local function read(name)
 end
 
 local definitions = ""
-for _, name in ipairs { "cctx", "carrier", "observe" } do
+for _, name in ipairs { "cctx", "carrier", "observe", "session" } do
   definitions = definitions .. read("bindings/lua/meta/" .. name .. ".lua")
 end
 local page = read "docs/lua.md"
@@ -41,6 +41,7 @@ local function each(f)
   f("Handle:", methods_of(handle))
   f("Policy:", methods_of(cctx.policy()))
   f("Var:", methods_of(cctx.var "x"))
+  f("SessionManager:", methods_of(cctx.default_session_manager()))
   handle:off()
   token:close()
 end

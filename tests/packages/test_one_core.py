@@ -44,7 +44,7 @@ def build_core(tmp_path_factory, run):
         shutil.copytree(ROOT / "core", directory / "core")
         base = directory / "core/include/cctx/base.h"
         base.write_text(set_version(base.read_text(), version))
-        files = [*directory.glob("core/*.c"), *directory.glob("core/carrier/*.c")]
+        files = [*directory.glob("core/**/*.c")]
         core = directory / "core"
         run("cc", "-c", *flags, f"-I{core}/include", f"-I{core}", *files, cwd=directory)
         return directory

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include <cctx/backup.h>
 #include <cctx/interpreter.h>
 #include <cctx/python.h>
 
@@ -283,6 +284,22 @@ static PyObject *test_fail_nth(PyObject *module, PyObject *args) {
                        rest == 0 ? Py_True : Py_False);
 }
 
+/* ---- Captures ------------------------------------------------------------------------ */
+
+static bool drop_it(void *arg, const cctx_variant *value, cctx_variant *captured) {
+  (void)arg, (void)value, (void)captured; /* it is nil */
+  return true;
+}
+
+/* (key, on): whether a value of that name is dropped where it crosses to another thread. */
+static PyObject *test_drop_captured(PyObject *module, PyObject *args) {
+  const char *name;
+  int on;
+  (void)module;
+  if (!PyArg_ParseTuple(args, "sp", &name, &on)) return NULL;
+  return PyLong_FromLong(cctx_on_capture(cctx_key_named(name), on ? drop_it : NULL, NULL));
+}
+
 static PyMethodDef methods[] = {
     {"held", test_held, METH_NOARGS, NULL},
     {"released", test_released, METH_NOARGS, NULL},
@@ -300,6 +317,7 @@ static PyMethodDef methods[] = {
     {"stir", test_stir, METH_VARARGS, NULL},
     {"stir_borrowed", test_stir_borrowed, METH_VARARGS, NULL},
     {"stir_stop", test_stir_stop, METH_NOARGS, NULL},
+    {"drop_captured", test_drop_captured, METH_VARARGS, NULL},
     {"fail_begin", test_fail_begin, METH_NOARGS, NULL},
     {"fail_end", test_fail_end, METH_NOARGS, NULL},
     {"fail_nth", test_fail_nth, METH_VARARGS, NULL},

@@ -162,6 +162,48 @@ def make_policy():
     )
 
 
+def manage(ctx):
+    manager = cctx.SessionManager(shards=1)
+    try:
+        token = manager.bind(7, ctx.with_session())
+        return manager.get(7), manager.state(7), manager.unbind(7, token), manager.stats()
+    finally:
+        manager.close()
+
+
+def set_variables(ctx):
+    session = ctx.with_variables()
+    session.set_variable("k", text)
+    session.set_variable("k", thing)
+    return session.variables().value("k")
+
+
+def decide(previous, ctx):
+    return ctx.with_value("k", previous.value("k"))
+
+
+def back_up(ctx):
+    with cctx.backup(ctx):
+        return cctx.session_state(), cctx.sessions(), cctx.check_egress(ctx)
+
+
+def serve(ctx):
+    with cctx.request(parent=ctx):
+        return cctx.err(), cctx.metadata_pairs()
+
+
+def recover(ctx):
+    server = ctx.with_values({"k": thing, "j": text}).with_metadata("a", text)
+    return cctx.recover(
+        cctx.background(), previous=server.with_session(), keys=["k", "j"], cancellation=True
+    )
+
+
+def recover_by_handler(ctx):
+    server = ctx.with_value("k", text).with_session()
+    return cctx.recover(cctx.background(), decide, previous=server)
+
+
 OPERATIONS = {
     "current": lambda ctx: (cctx.current(), cctx.background(), cctx.todo()),
     "with_value": lambda ctx: ctx.with_value("k", text),
@@ -188,6 +230,10 @@ OPERATIONS = {
     "inject": inject_into_copy,
     "policy": lambda ctx: make_policy().counts,
     "repr": lambda ctx: (repr(ctx), hash(ctx), ctx == ctx, ctx.err()),
+    "manage": manage,
+    "set_variables": set_variables,
+    "recover": recover,
+    "recover, by a handler": recover_by_handler,
     "many": many,
     "cycle": cycle,
     "use": use,
@@ -261,3 +307,9 @@ def test_each_allocation_fails_once_with_a_bound_variable(root, failing):
     binding = cctx.bind_var(variable, "bound")
     contextvars.Context().run(fail_often, bound, root.with_cancel())
     binding.unbind()
+
+
+@pytest.mark.parametrize("operation", [back_up, serve], ids=["backup", "request"])
+def test_a_handler_is_left_without_memory(root, failing, operation):
+    """What it was entered with is never current for the next one: fail_each looks."""
+    contextvars.Context().run(fail_each, operation, root.with_cancel())

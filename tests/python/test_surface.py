@@ -82,7 +82,8 @@ def test_stub_names_what_the_package_has():
 
 
 def test_stub_has_every_method_and_no_other():
-    for name in CLASSES.keys() - {"Cause", "Canceled", "DeadlineExceeded"}:
+    tuples = {"Cause", "Recovered", "SessionInfo"}
+    for name in CLASSES.keys() - tuples - {"Canceled", "DeadlineExceeded"}:
         own = {n for n in vars(find(name)) if not n.startswith("_")}
         stubbed = {n.split(".")[1] for n in FUNCTIONS if n.startswith(name + ".")}
         assert {n for n in stubbed if not n.startswith("__")} == own

@@ -15,8 +15,8 @@ MAP = ROOT / "core/libcctx.map"
 PAGES = ROOT / "docs/reference"
 TAGS = ("thread", "signal", "fork", "callback", "interpreter")
 NOUNS = """
-    base memory log clock context value metadata current request response loop carrier
-    carrier_policy carrier_codec interpreter
+    base memory log clock context value metadata current request response session backup loop
+    carrier carrier_policy carrier_codec interpreter
 """.split()
 NOT_SHOWN = re.compile(r"^\s*(#(if|ifdef|ifndef|else|endif|include)\b|extern \"C\"|\}$)")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fails if a behaviour of tests/scenarios.md lacks its test in C, Lua or Python.
 
-A test carries the mark "S1:" in a comment or in its name.
+A test carries the mark "S1:" in a comment, or begins its name with it ("S1_" in C).
 """
 
 import pathlib
@@ -30,7 +30,7 @@ def marks(patterns):
     found = set()
     for pattern in patterns:
         for path in TESTS.glob(pattern):
-            found |= set(re.findall(r"\bS\d+(?=:)", path.read_text()))
+            found |= set(re.findall(r"\bS\d+(?=[:_])", path.read_text()))
     return found
 
 

@@ -32,14 +32,21 @@ __all__ = [
     "Key",
     "Observer",
     "Policy",
+    "Recovered",
+    "SessionInfo",
+    "SessionManager",
     "Thread",
     "alive",
     "background",
+    "backup",
+    "backup_mistakes",
+    "backup_options",
     "bind_var",
     "can_be_done",
     "cancel_scope",
     "cause",
     "check",
+    "check_egress",
     "current",
     "current_status",
     "deadline",
@@ -51,11 +58,15 @@ __all__ = [
     "metadata",
     "metadata_pairs",
     "metadata_scope",
+    "recover",
     "remaining",
     "request",
     "response",
     "response_receive",
     "response_set",
+    "session",
+    "session_state",
+    "sessions",
     "stale_detaches",
     "timeout",
     "timeout_at",
@@ -95,6 +106,10 @@ _Field = Literal[
 ]
 _Direction = Literal["forward", "backward", "backward-transit", "backward-raw"]
 _M = TypeVar("_M", bound=MutableMapping[str, Any])
+_State = Literal["none", "valid", "disabled", "ended"]
+_Reason = Literal[
+    "recovered", "complete", "declined", "no_session", "ended", "disabled", "mutable", "off"
+]
 
 __version__: str
 
@@ -176,6 +191,13 @@ class Context:
     def on_done(
         self, callback: Callable[[Context], object], *, loop: Optional[AbstractEventLoop] = None
     ) -> Observer: ...
+    def with_session(self, timeout: Optional[float] = None) -> Context: ...
+    def session_state(self) -> _State: ...
+    def disable_session(self) -> bool: ...
+    def end_session(self) -> bool: ...
+    def with_variables(self, timeout: Optional[float] = None) -> Context: ...
+    def set_variable(self, key: str, value: Any, /) -> None: ...
+    def variables(self) -> Context: ...
     def __hash__(self) -> int: ...
 
 @final
@@ -202,6 +224,45 @@ class Policy:
     @property
     def counts(self) -> dict[str, int]: ...
 
+class SessionManager:
+    def __new__(
+        cls,
+        *,
+        shards: int = 100,
+        gc_interval: Optional[float] = 600.0,
+        max_age: Optional[float] = None,
+        thread: bool = False,
+    ) -> Self: ...
+    @classmethod
+    def default(cls) -> Self: ...
+    def bind(self, id: int, context: Context, /) -> int: ...
+    def get(self, id: int, /) -> Optional[Context]: ...
+    def state(self, id: int, /) -> _State: ...
+    def unbind(self, id: int, token: int = 0) -> bool: ...
+    def sweep(self) -> int: ...
+    def stats(self) -> dict[str, int]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> Literal[False]: ...
+
+class Recovered(NamedTuple):
+    context: Context
+    reason: _Reason
+    pairs: int
+    left_out: int
+    values: int
+    handled: bool
+    deadline: bool
+    cancellation: bool
+
+class SessionInfo(NamedTuple):
+    context: Context
+    state: _State
+    since: float
+    file: str
+    line: int
+    id: Optional[int]
+
 @final
 class use:
     def __new__(cls, context: Context) -> Self: ...
@@ -220,6 +281,14 @@ class request:
         metadata: Optional[_Pairs] = None,
         response: bool = False,
     ) -> Self: ...
+    def __enter__(self) -> Context: ...
+    def __exit__(self, *exc: object) -> Literal[False]: ...
+    def __aenter__(self) -> Coroutine[Any, Any, Context]: ...
+    def __aexit__(self, *exc: object) -> Coroutine[Any, Any, Literal[False]]: ...
+
+@final
+class backup:
+    def __new__(cls, context: Optional[Context] = None) -> Self: ...
     def __enter__(self) -> Context: ...
     def __exit__(self, *exc: object) -> Literal[False]: ...
     def __aenter__(self) -> Coroutine[Any, Any, Context]: ...
@@ -265,6 +334,23 @@ def current_status() -> Literal["none", "attached", "unknown", "ended"]: ...
 def background() -> Context: ...
 def todo() -> Context: ...
 def alive() -> int: ...
+def session() -> Optional[Context]: ...
+def session_state() -> _State: ...
+def sessions(age: float = 0.0) -> list[SessionInfo]: ...
+def recover(
+    context: Context,
+    handler: Optional[Callable[[Context, Context], Optional[Context]]] = None,
+    *,
+    previous: Optional[Context] = None,
+    keys: Iterable[str] = (),
+    scopes: Iterable[_Scope] = ("request",),
+    deadline: bool = False,
+    cancellation: bool = False,
+    invalid: bool = False,
+) -> Recovered: ...
+def check_egress(context: Context, /) -> bool: ...
+def backup_mistakes() -> dict[str, int]: ...
+def backup_options() -> dict[str, Any]: ...
 def stale_detaches() -> int: ...
 @overload
 def value(key: Key[_T]) -> Optional[_T]: ...

@@ -116,4 +116,4 @@ def wrap(function, context=None):
         )
     method = getattr(type(function), "__call__", None)
     bind = next((b for is_kind, b in _KINDS if is_kind(function) or is_kind(method)), _plain)
-    return functools.wraps(function)(bind(function, context))
+    return functools.wraps(function)(bind(function, _cctx._capture(context)))

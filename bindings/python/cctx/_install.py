@@ -61,6 +61,7 @@ def _inherit_at_submit(inner):
         context = current() if _installed else None
         if context is None or context == _cctx.background():
             return inner(self, fn, *args, **kwargs)
+        context = _cctx._capture(context)
         return inner(self, _cctx._run_inherited, context, fn, args, kwargs)
 
     return submit

@@ -17,6 +17,7 @@ def start_under(thread, run_for, start):
     if context == _cctx.background():
         start()
         return
+    context = _cctx._capture(context)
     own = vars(thread).get("run", _ABSENT)
     run = thread.run
 
@@ -52,7 +53,8 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
 
     def submit(self, fn, /, *args, **kwargs):
         """Schedule fn(*args, **kwargs) under the current context; a Future."""
-        return super().submit(_cctx._run_handed_over, current(), fn, args, kwargs)
+        context = _cctx._capture(current())
+        return super().submit(_cctx._run_handed_over, context, fn, args, kwargs)
 
     def _adjust_thread_count(self):
         # What starts a worker is whoever happens to submit when one is missing.

@@ -26,8 +26,8 @@ extern "C" {
  */
 typedef struct cctx_bound cctx_bound;
 
-/** A pair of `ctx` (NULL: what is current now) and `fn`(arg). Keeps a reference to the
- *  context; `arg` stays the caller's. NULL for lack of memory. */
+/** A pair of `ctx` (NULL: what is current now), as cctx_capture gives it to another thread, and
+ *  `fn`(arg). Keeps a reference to the context; `arg` stays the caller's. NULL for lack of memory. */
 CCTX_MUST_USE CCTX_API cctx_bound *cctx_bind(cctx *ctx, void (*fn)(void *arg), void *arg);
 
 /** Call it on this thread with its context current; what was current is so again on return.
@@ -44,12 +44,22 @@ CCTX_API void cctx_bound_free(cctx_bound *bound);
 
 /* ---- Threads ---------------------------------------------------------------------- */
 
-/** pthread_create, but `fn` begins with what is current here, and keeps it until the thread
- *  ends. Returns when the context is in place: 0, or an error number (EAGAIN, EINVAL,
- *  EPERM, ENOMEM) as pthread_create does; then `fn` never runs, and there is no thread to
- *  join. */
+/** pthread_create, but `fn` begins with what is current here, as cctx_capture gives it to another
+ *  thread, and keeps it until the thread ends: it is handed over. Returns when the context is in
+ *  place: 0, or an error number (EAGAIN, EINVAL, EPERM, ENOMEM) as pthread_create does; then
+ *  `fn` never runs, and there is no thread to join. */
 CCTX_MUST_USE CCTX_API int cctx_thread_create(pthread_t *thread, const pthread_attr_t *attr,
                                               void *(*fn)(void *arg), void *arg);
+
+/** The same for a thread that inherits: a late one finds background as current once the request has
+ *  ended, with the status CCTX_CURRENT_ENDED. */
+CCTX_MUST_USE CCTX_API int cctx_thread_inherit(pthread_t *thread,
+                                               const pthread_attr_t *attr,
+                                               void *(*fn)(void *arg), void *arg);
+
+/** Run `fn`(arg) on a thread of its own that nobody waits for, with what is current here, handed
+ *  over. Returns as cctx_thread_create. */
+CCTX_MUST_USE CCTX_API int cctx_go(void (*fn)(void *arg), void *arg);
 
 #ifdef __cplusplus
 }
