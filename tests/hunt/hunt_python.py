@@ -45,7 +45,7 @@ def operations():
         (blocks.end, 4),
         (blocks.derive, 4),
         (blocks.collect, 1),
-        (blocks.use_while_collecting, 1),
+        *([] if with_lua else [(blocks.use_while_collecting, 1)]),
         (blocks.start, 2),
         (blocks.start_handing, 2),
         (blocks.job_handing, 2),

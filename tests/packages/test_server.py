@@ -46,7 +46,7 @@ def test_commands_of_the_page_say_what_is_shown(folder, run, commands, shown, po
     script = (SET_UP + commands).replace("/usr/local", str(folder.parent / "prefix"))
     script = script.replace("~/cctx", str(ROOT))
     # Who types waits for the server by nature, and sees what it prints.
-    script = re.sub(r" &$", r" >said &\nuntil grep -q listening said; do sleep 0.01; done",
+    script = re.sub(r" &$", r" >said &\nuntil grep -qs listening said; do sleep 0.01; done",
                     script, flags=re.M)  # fmt: skip
     free = free_port()
     script = script.replace(port, free) + "wait $!; cat said\n"

@@ -54,10 +54,9 @@ static void *check_core(lua_State *L) {
 static void find_module(lua_State *L, char path[PATH_MAX]) {
   static const char here;
   Dl_info info;
-  const char *slash;
+  const char *slash = dladdr(&here, &info) ? strrchr(info.dli_fname, '/') : NULL;
   int n;
-  if (!dladdr(&here, &info) || !(slash = strrchr(info.dli_fname, '/')))
-    luaL_error(L, "cctx: it is not known which file this is");
+  if (slash == NULL) luaL_error(L, "cctx: it is not known which file this is");
   n = snprintf(path, PATH_MAX, "%.*s/cctx/_cctx.so", (int)(slash - info.dli_fname),
                info.dli_fname);
   if (n >= PATH_MAX) luaL_error(L, "cctx: the path of the module is too long: %s", path);
