@@ -57,6 +57,9 @@ static inline bool lcctx_is_jit(void) {
 /** A C function goes on after a yield of what it called: lua_pcallk. */
 #define LCCTX_CONTINUES (LUA_VERSION_NUM >= 503)
 
+/** lua_pushlstring may run finalizers before it copies the string. */
+#define LCCTX_COLLECTS_FIRST (LUA_VERSION_NUM < 503)
+
 /** The Lua function pcall lets what it called yield. */
 #define LCCTX_PCALL_YIELDS (LUA_VERSION_NUM >= 502 || lcctx_is_jit())
 

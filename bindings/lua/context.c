@@ -70,6 +70,10 @@ cctx *lcctx_subject(lua_State *L, int self) {
   return self ? lcctx_check(L, self) : lcctx_current(L);
 }
 
+cctx *lcctx_kept_subject(lua_State *L, int self) {
+  return LCCTX_COLLECTS_FIRST ? lcctx_hold(L, self) : lcctx_subject(L, self);
+}
+
 cctx *lcctx_hold(lua_State *L, int self) {
   cctx **box = lcctx_new(L);
   return *box = cctx_ref(lcctx_subject(L, self));

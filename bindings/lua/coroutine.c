@@ -54,9 +54,15 @@ static int refuse_for(lua_State *co, int nargs, int *nresults, int why) {
 
 bool lcctx_is_idle(lua_State *co) { return is_suspended(co) || has_died(co); }
 
-void lcctx_settle(lua_State *co, struct lcctx_slot *slot) {
+bool lcctx_is_unstarted(lua_State *co) {
+  lua_Debug frame;
+  return lua_status(co) == LUA_OK && !lua_getstack(co, 0, &frame) && lua_isfunction(co, 1);
+}
+
+void lcctx_settle(lua_State *co, struct lcctx_slot *slot, bool refused) {
   lua_Debug frame;
   lcctx_slot_unmanage(slot);
+  if (refused) return;
   if (has_died(co)) {
     slot->died = true; /* what it holds is kept for its closers */
   } else if (lua_status(co) == LUA_OK && !lua_getstack(co, 0, &frame)) {
@@ -75,12 +81,13 @@ static void note_begin(struct lcctx_slot *slot, const struct lcctx_bracket *brac
 }
 
 /* Leave the bracket of `co`, by the scope that it has by now. */
-static void leave(struct lcctx_bracket *bracket, const struct lcctx_slot *slot) {
+static void leave(struct lcctx_bracket *bracket, const struct lcctx_slot *slot,
+                  bool refused) {
   struct lcctx_slot *now = lcctx_slot_find(bracket->L, NULL);
   if (slot && slot->resumed) bracket->token = slot->scope;
   if (now && lua_status(bracket->L) == LUA_YIELD) lcctx_suspend(now);
   now = lcctx_leave(bracket);
-  if (now) lcctx_settle(bracket->L, now);
+  if (now) lcctx_settle(bracket->L, now, refused);
 }
 
 int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults) {
@@ -107,7 +114,7 @@ int lcctx_resume(lua_State *co, lua_State *from, int nargs, int *nresults) {
   armed = lcctx_guard_arm(co);
   status = lua_resume(co, from, nargs, nresults);
   if (armed) lcctx_guard_disarm(co);
-  leave(&bracket, slot);
+  leave(&bracket, slot, status > LUA_YIELD && lua_status(co) <= LUA_YIELD);
   cctx_unref(resumer.ctx);
   return status;
 }
@@ -133,7 +140,7 @@ int lcctx_close(lua_State *co, lua_State *from) {
   }
   if (slot != NULL) note_begin(slot, &bracket, closer);
   status = lcctx_closethread(co, from);
-  leave(&bracket, slot);
+  leave(&bracket, slot, false);
   cctx_unref(closer.ctx);
   return status;
 }

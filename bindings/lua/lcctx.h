@@ -35,6 +35,10 @@ cctx *lcctx_check(lua_State *L, int arg);
  *  say something of that, it says where the script does so. */
 cctx *lcctx_parent(lua_State *L, int arg);
 
+/** The subject, for who pushes strings of it: held where a finalizer may run before one is
+ *  copied. It is on top then. */
+cctx *lcctx_kept_subject(lua_State *L, int self);
+
 /** Whom a reader is about: `self` 1: the context at argument 1; 0: the current one. A
  *  reader's own arguments begin at `self` + 1. */
 cctx *lcctx_subject(lua_State *L, int self);
@@ -188,7 +192,11 @@ int lcctx_close(lua_State *co, lua_State *from);
 bool lcctx_is_idle(lua_State *co);
 
 /** The resume or close of `co` is over: when its body has ended, so has what it had. */
-void lcctx_settle(lua_State *co, struct lcctx_slot *slot);
+void lcctx_settle(lua_State *co, struct lcctx_slot *slot, bool refused);
+
+/** Whether its body waits on its stack to be called: Lua may refuse a resume, as where too many
+ *  calls are under way, and then it has not even begun. */
+bool lcctx_is_unstarted(lua_State *co);
 
 /** cctx.resume and cctx.close, and what a wrapped coroutine is called by. */
 int lcctx_coroutine_resume(lua_State *L);

@@ -54,7 +54,9 @@ static int metadata(lua_State *L, int self) {
   size_t name_len, len = 0;
   const char *name = lcctx_check_text(L, self + 1, &name_len);
   int scope = read_scope_or_any(L, self + 2, name);
-  const char *found = strlen(name) == name_len ? cctx_metadata(ctx, name, &len) : NULL;
+  const char *found;
+  ctx = lcctx_kept_subject(L, self);
+  found = strlen(name) == name_len ? cctx_metadata(ctx, name, &len) : NULL;
   if (found == NULL || (scope >= 0 && cctx_metadata_scope(ctx, name) != scope))
     lua_pushnil(L);
   else

@@ -242,6 +242,6 @@ int lcctx_end_for(lua_State *L, lua_State *co, lua_KContext id) {
     if (lua_status(co) == LUA_YIELD) lcctx_suspend(other);
   }
   status = lcctx_end(L, id);
-  if (other) lcctx_settle(co, other);
+  if (other) lcctx_settle(co, other, lcctx_is_unstarted(co));
   return status;
 }

@@ -50,8 +50,11 @@ static const cctx_key *find_key(lua_State *L, int arg) {
 /* value(key) -> value, whether there is one: a stored nil is one */
 static int value(lua_State *L, int self) {
   const cctx *ctx = lcctx_subject(L, self);
+  const cctx_key *key = find_key(L, self + 1);
   cctx_variant found;
-  int status = cctx_value(ctx, find_key(L, self + 1), &found);
+  int status;
+  ctx = lcctx_kept_subject(L, self);
+  status = cctx_value(ctx, key, &found);
   if (status == CCTX_OK)
     lcctx_push_value(L, &found);
   else

@@ -416,3 +416,22 @@ end
 test("random schedules show nobody another's context", function()
   for seed = 1, 30 do hunt(seed) end
 end)
+
+test("a coroutine whose resume Lua refuses keeps its context", function()
+  if rawget(_G, "jit") then test.skip "LuaJIT overflows its own stack there" end
+  local mine = cctx.background():with_value("lua.who", "mine")
+  local theirs = cctx.background():with_value("lua.who", "theirs")
+  local function ask() return (cctx.value "lua.who") end
+  local co = mine:run(cctx.create, ask)
+  local refused
+  local function deep() return (string.gsub("x", "x", deep)) end
+  theirs:run(function()
+    xpcall(deep, function(err) -- as many calls are under way as Lua allows
+      if refused == nil then refused = not cctx.resume(co) end
+      return err
+    end)
+  end)
+  if coroutine.status(co) == "dead" then test.skip "this Lua had room for one more" end
+  assert(refused)
+  assert(select(2, theirs:run(cctx.resume, co)) == "mine")
+end)
