@@ -9,10 +9,21 @@
  * Borrowed from the table, so nothing that may run a finalizer stands between reading them and
  * the core's answer. What is no string under a string is no field; a list is several values.
  */
+
+/* Whether the list on top has an item `i`: its length is whatever border Lua finds. */
+static bool has_item(lua_State *L, int i) {
+  bool has = lua_rawgeti(L, -1, i) != LUA_TNIL;
+  lua_pop(L, 1);
+  return has;
+}
+
 static size_t count_fields(lua_State *L, int table) {
   size_t n = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))
-    n += lua_istable(L, -1) ? lua_rawlen(L, -1) : 1;
+    if (lua_istable(L, -1))
+      for (int i = 1; has_item(L, i); i++) n++;
+    else
+      n++;
   return n;
 }
 
@@ -28,10 +39,12 @@ static size_t fill_fields(lua_State *L, int table, struct cctx_field *fields, si
   size_t n = 0;
   for (lua_pushnil(L); n < room && lua_next(L, table); lua_pop(L, 1)) {
     int name = lua_gettop(L) - 1;
-    size_t items = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
-    if (!lua_istable(L, -1)) n += add_field(L, name, &fields[n]);
-    for (size_t i = 1; i <= items && n < room; i++) {
-      lua_rawgeti(L, name + 1, (lua_Integer)i);
+    if (!lua_istable(L, -1)) {
+      n += add_field(L, name, &fields[n]);
+      continue;
+    }
+    for (int i = 1; n < room && has_item(L, i); i++) {
+      lua_rawgeti(L, name + 1, i);
       n += add_field(L, name, &fields[n]);
       lua_pop(L, 1);
     }

@@ -82,14 +82,19 @@ static int add_item(struct fields *fields, PyObject *name, PyObject *value) {
 /* The items of a mapping, or pairs: a new list. */
 static PyObject *to_items(PyObject *carrier) {
   bool is_mapping = PyDict_Check(carrier) || PyObject_HasAttrString(carrier, "items");
-  PyObject *items = is_mapping ? PyMapping_Items(carrier) : PySequence_List(carrier);
-  for (Py_ssize_t i = 0; items && i < PyList_GET_SIZE(items); i++) {
-    PyObject *item = PyList_GET_ITEM(items, i);
-    if ((PyTuple_Check(item) || PyList_Check(item)) && PySequence_Size(item) == 2) continue;
-    PyErr_SetString(PyExc_TypeError, "a carrier must be a mapping, or pairs of strings");
-    Py_CLEAR(items);
+  return is_mapping ? PyMapping_Items(carrier) : PySequence_List(carrier);
+}
+
+/* A pair as a tuple of its own, whatever it says of its length: a new reference. */
+static PyObject *to_pair(PyObject *item) {
+  PyObject *pair = NULL;
+  if (PyTuple_Check(item) || PyList_Check(item)) {
+    pair = PySequence_Tuple(item);
+    if (pair == NULL || PyTuple_GET_SIZE(pair) == 2) return pair;
   }
-  return items;
+  Py_XDECREF(pair);
+  PyErr_SetString(PyExc_TypeError, "a carrier must be a mapping, or pairs of strings");
+  return NULL;
 }
 
 static int fields_fill(struct fields *fields, PyObject *carrier) {
@@ -98,7 +103,7 @@ static int fields_fill(struct fields *fields, PyObject *carrier) {
   *fields = (struct fields){.keep = items ? PyList_New(0) : NULL};
   if (fields->keep) status = PyList_Append(fields->keep, items);
   for (Py_ssize_t i = 0; status >= 0 && i < PyList_GET_SIZE(items); i++) {
-    PyObject *item = PySequence_Tuple(PyList_GET_ITEM(items, i));
+    PyObject *item = to_pair(PyList_GET_ITEM(items, i));
     status = item ? PyList_Append(fields->keep, item) : -1;
     if (status == 0)
       status = add_item(fields, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
@@ -174,25 +179,43 @@ static int note_change(void *arg, const char *name, const char *value, size_t le
   return status < 0 ? CCTX_ENOMEM : CCTX_OK;
 }
 
+/* What is there under the name goes first: some mappings, as those of messages, add to it. */
+static int change_one(PyObject *mapping, PyObject *name, PyObject *value) {
+  if (!PyDict_CheckExact(mapping) || value == Py_None) {
+    int has = PySequence_Contains(mapping, name);
+    if (has < 0 || (has == 1 && PyObject_DelItem(mapping, name) < 0)) return -1;
+  }
+  return value == Py_None ? 0 : PyObject_SetItem(mapping, name, value);
+}
+
 static int apply(PyObject *mapping, PyObject *changes) {
   int status = 0;
   for (Py_ssize_t i = 0; status == 0 && i < PyList_GET_SIZE(changes); i++) {
     PyObject *change = PyList_GET_ITEM(changes, i);
-    PyObject *name = PyTuple_GET_ITEM(change, 0), *value = PyTuple_GET_ITEM(change, 1);
-    if (value != Py_None) {
-      status = PyObject_SetItem(mapping, name, value);
-      continue;
-    }
-    status = PySequence_Contains(mapping, name);
-    if (status == 1) status = PyObject_DelItem(mapping, name);
+    status = change_one(mapping, PyTuple_GET_ITEM(change, 0), PyTuple_GET_ITEM(change, 1));
   }
   return status;
+}
+
+/* A name of bytes would stay beside the one of str that is set. */
+static int check_names(PyObject *items) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items); i++) {
+    PyObject *item = PyList_GET_ITEM(items, i);
+    if (!PyTuple_Check(item) || PyTuple_GET_SIZE(item) == 0 ||
+        !PyBytes_Check(PyTuple_GET_ITEM(item, 0)))
+      continue;
+    PyErr_SetString(PyExc_TypeError,
+                    "inject needs a mapping with names of str, and this has one of bytes");
+    return -1;
+  }
+  return 0;
 }
 
 static int inject(struct home *home, cctx *ctx, PyObject *mapping,
                   const struct cctx_policy *policy) {
   struct fields fields;
   int status = fields_fill(&fields, mapping);
+  if (status == 0) status = check_names(PyList_GET_ITEM(fields.keep, 0));
   if (status == 0) fields.changes = PyList_New(0);
   if (fields.changes) {
     struct cctx_carrier carrier = cctx_fields_carrier(&fields.seen);

@@ -266,8 +266,16 @@ static size_t put_http(struct writer *writer, struct cctx__pair pair, char *name
   return taken ? 0 : len;
 }
 
+/* A map may go over HTTP after all: what would begin a line there does not go. */
+static bool is_one_line(struct cctx__text text) {
+  for (size_t i = 0; i < text.len; i++)
+    if (text.at[i] == '\r' || text.at[i] == '\n' || text.at[i] == '\0') return false;
+  return true;
+}
+
 static size_t put_map(const struct writer *writer, struct cctx__pair pair, char *name) {
-  if (pair.value.len == 0 || (writer->scope == CCTX_HOP && begins(pair.name, captured)))
+  if (pair.value.len == 0 || !is_one_line(pair.value) ||
+      (writer->scope == CCTX_HOP && begins(pair.name, captured)))
     return 0;
   memcpy(name, pair.name.at, pair.name.len);
   return pair.name.len;
@@ -288,7 +296,10 @@ static void write_pair(struct writer *writer, struct cctx__pair pair,
   switch (writer->form->field) {
   case CCTX_FIELD_METAINFO: len = put_http(writer, pair, name); break;
   case CCTX_FIELD_METAINFO_MAP: len = put_map(writer, pair, name); break;
-  default: len = put_exact(writer, &pair, name);
+  default:
+    len = put_exact(writer, &pair, name);
+    /* Other names than HTTP's have no '.', which the form needs. */
+    if (sink->source.names != CCTX_NAMES_HTTP && memchr(name, '.', len)) len = 0;
   }
   if (len == 0) {
     sink->source.counts->unsendable++;

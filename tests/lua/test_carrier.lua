@@ -168,3 +168,10 @@ test("no cap can be said", function()
   assert(cctx.extract(carrier, nil, policy):remaining() == 3600)
   cctx.testing.clock_set(nil)
 end)
+
+test("a list with holes ends at the first", function()
+  local list = { "a=1" }
+  for i = 2, 62 do list[2 ^ i] = "b=" .. i end
+  local ctx = cctx.extract { baggage = list }
+  assert(ctx:metadata "a" == "1" and #ctx:metadata_pairs() == 1)
+end)

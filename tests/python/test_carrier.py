@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Carriers in Python: mappings and pairs, policies, and what is no string."""
 
+import email.message
 import os
 import pickle
 import subprocess
@@ -216,3 +217,26 @@ def test_no_cap_can_be_said():
     policy = cctx.Policy("stranger", timeout_max=None)
     assert cctx.extract(carrier, policy=policy).remaining() == 3600
     cctx.testing.clock_set(None)
+
+
+def test_pair_that_lies_about_its_length_is_refused():
+    class Pair(tuple):
+        def __len__(self):
+            return 2
+
+    with pytest.raises(TypeError, match="a mapping, or pairs of strings"):
+        cctx.extract([Pair()])
+
+
+def test_inject_replaces_what_a_message_would_keep():
+    message = email.message.Message()
+    for tenant in ("acme", "other"):
+        cctx.inject(message, cctx.background().with_metadata("tenant", tenant))
+    assert message.get_all("baggage") == ["tenant=other"]
+
+
+def test_inject_refuses_names_of_bytes_that_would_stay():
+    headers = {b"baggage": b"tenant=acme"}
+    with pytest.raises(TypeError, match="names of str"):
+        cctx.inject(headers, cctx.background())
+    assert headers == {b"baggage": b"tenant=acme"}
