@@ -162,10 +162,15 @@ static size_t push_list(lua_State *L, const char *name) {
 
 /* Push name `i` of the list below: borrowed while that is there. */
 static const char *push_name(lua_State *L, size_t i, const char *list) {
+  const char *name;
+  size_t len;
   if (lua_rawgeti(L, -1, (lua_Integer)i + 1) != LUA_TSTRING)
     luaL_error(L, "option '%s' must be a list of names, and has a %s", list,
                luaL_typename(L, -1));
-  return lua_tostring(L, -1);
+  name = lua_tolstring(L, -1, &len);
+  if (strlen(name) != len)
+    luaL_error(L, "option '%s' must be a list of names, and has one with a NUL", list);
+  return name;
 }
 
 /* A key that nobody has used names no value; it is not made. */

@@ -96,19 +96,40 @@ static int free_manager(lua_State *L) {
 
 /* ---- Bindings ------------------------------------------------------------------------ */
 
+/* Whether numbers tell all integers apart, as they do not where all of them are doubles. */
+static bool has_integers(lua_State *L) {
+  const lua_Integer big = ((lua_Integer)1 << 53) + 1;
+  bool same;
+  lua_pushinteger(L, big);
+  same = lua_tointeger(L, -1) == big;
+  lua_pop(L, 1);
+  return same;
+}
+
+static bool to_id(lua_State *L, int arg, long long *id) {
+  lua_Number number = lua_tonumber(L, arg);
+  if (lua_type(L, arg) == LUA_TSTRING) {
+    size_t len;
+    const char *text = lua_tolstring(L, arg, &len);
+    char *end;
+    errno = 0;
+    *id = strtoll(text, &end, 10);
+    return len > 0 && end == text + len && errno == 0;
+  }
+  if (lua_type(L, arg) != LUA_TNUMBER) return false;
+  if (fabs(number) < 0x1p53 && floor(number) == number) {
+    *id = (long long)number;
+    return true;
+  }
+  *id = lua_tointeger(L, arg);
+  return lua_isinteger(L, arg) && has_integers(L);
+}
+
 /* The id or token at `arg`. A number that may stand for several integers is none: what is bound to
  * one of them is not what was asked for. Those are told by a string of their digits. */
 static uint64_t check_id(lua_State *L, int arg) {
-  int is_integer;
-  long long id = lua_tointegerx(L, arg, &is_integer);
-  if (lua_type(L, arg) == LUA_TSTRING) {
-    const char *text = lua_tostring(L, arg);
-    char *end;
-    errno = 0;
-    id = strtoll(text, &end, 10);
-    is_integer = end != text && *end == '\0' && errno == 0;
-  }
-  if (!is_integer)
+  long long id = 0;
+  if (!to_id(L, arg, &id))
     luaL_argerror(L, arg, "an id is an integer, or a string of the digits of one");
   return (uint64_t)id;
 }

@@ -11,6 +11,7 @@ typedef struct {
   PyObject *scope; /* that the token keeps: shown to the collector, while entered */
   cctx *session;   /* owned; NULL: not entered */
   bool is_session; /* else backups are switched off */
+  bool entered;    /* or about to be: until then other code may run, and come here too */
   cctx_token token;
 } backup_object;
 
@@ -75,12 +76,14 @@ static PyObject *backup_enter(PyObject *object, PyObject *unused) {
   PyObject *context, *session;
   (void)unused;
   if (home == NULL) return NULL;
-  if (self->session)
+  if (self->entered)
     return PyErr_Format(PyExc_RuntimeError,
                         "this backup() is entered already: make a new one for each block");
+  self->entered = true;
   context = to_context(self);
   session = context ? begin(self, context) : NULL;
   Py_XDECREF(context);
+  if (session == NULL) self->entered = false;
   if (session) cctx__py_notice(home, "enter", object);
   return session;
 }
@@ -92,6 +95,7 @@ static cctx *end(backup_object *self) {
   int line;
   self->session = NULL;
   self->scope = NULL;
+  self->entered = false;
   cctx__py_place(&file, &line);
   if (self->is_session) cctx_session_end_at(session, file, line);
   return session;

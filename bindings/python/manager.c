@@ -54,7 +54,15 @@ static PyObject *manager_default(PyObject *type, PyObject *unused) {
 static void manager_dealloc(PyObject *object) {
   manager_object *self = (manager_object *)object;
   PyTypeObject *type = Py_TYPE(object);
-  if (self->manager && !self->is_closed) cctx_manager_close(self->manager);
+  if (self->manager && !self->is_closed) { /* as in close */
+    cctx_manager *manager = self->manager;
+    PyObject *error, *value, *traceback;
+    PyErr_Fetch(&error, &value, &traceback);
+    Py_BEGIN_ALLOW_THREADS;
+    cctx_manager_close(manager);
+    Py_END_ALLOW_THREADS;
+    PyErr_Restore(error, value, traceback);
+  }
   type->tp_free(object);
   Py_DECREF(type);
 }

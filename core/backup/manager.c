@@ -24,7 +24,7 @@ struct cctx_manager {
   struct cctx_manager_options options;
   struct sweeper *sweeper; /* NULL: none; gone when it is closed */
   unsigned epoch;          /* of the process that has its thread */
-  _Atomic uint64_t serial, swept, stale;
+  _Atomic uint64_t swept, stale;
   size_t n;
   struct shard shards[];
 };
@@ -199,11 +199,11 @@ static void sweep_in_passing(cctx_manager *manager, struct shard *shard, int64_t
 static int bind(cctx_manager *manager, uint64_t id, cctx *ctx, uint64_t *serial) {
   struct shard *shard = shard_of(manager, id);
   struct binding *binding = cctx__alloc(sizeof *binding);
-  uint64_t own = atomic_fetch_add(&manager->serial, 1) + 1;
   int64_t now = cctx_now();
+  uint64_t own;
   if (binding == NULL) return CCTX_ENOMEM;
-  *binding = (struct binding){.id = id, .serial = own, .since = now, .ctx = ctx};
-  cctx__shard_add(shard, binding);
+  *binding = (struct binding){.id = id, .since = now, .ctx = ctx};
+  own = cctx__shard_add(shard, binding);
   if (serial) *serial = own;
   sweep_in_passing(manager, shard, now);
   return CCTX_OK;

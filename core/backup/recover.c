@@ -129,7 +129,8 @@ static int take_values(struct recovery *recovery) {
   if (entries == NULL) return CCTX_ENOMEM;
   for (size_t i = 0; i < how->keys_n; i++)
     if (cctx_value(recovery->ctx, how->keys[i], &value) == CCTX_ENOTFOUND &&
-        cctx_value(recovery->prev, how->keys[i], &value) == CCTX_OK)
+        cctx_value(recovery->prev, how->keys[i], &value) == CCTX_OK &&
+        !cctx__has_one_owner(&value))
       entries[n++] = (struct cctx_entry){(cctx_key *)how->keys[i], value};
   if (n > 0) status = replace(recovery, cctx_with_values(recovery->ctx, entries, n));
   cctx__free(entries);

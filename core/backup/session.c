@@ -53,6 +53,11 @@ cctx *cctx__session_new(cctx *parent, int64_t timeout, size_t room, void **more,
   cctx__site_set(&session->made, file, line);
   ctx->mark = &session->mark;
   ctx->drop = cctx__session_drop;
+  return ctx;
+}
+
+cctx *cctx__session_listed(cctx *ctx) {
+  struct session *session = cctx__room(ctx);
   lock_it();
   list_append(&sessions, &session->link);
   unlock_it();
@@ -60,8 +65,10 @@ cctx *cctx__session_new(cctx *parent, int64_t timeout, size_t room, void **more,
 }
 
 cctx *cctx_with_session_at(cctx *parent, int64_t timeout, const char *file, int line) {
+  cctx *ctx;
   assert(cctx__is_live(parent) && "cctx_with_session: no parent, or one given back");
-  return cctx__session_new(parent, timeout, 0, NULL, file, line);
+  ctx = cctx__session_new(parent, timeout, 0, NULL, file, line);
+  return ctx ? cctx__session_listed(ctx) : NULL;
 }
 
 /* ---- States ------------------------------------------------------------------- */

@@ -30,10 +30,16 @@ void cctx__gallery_add(struct gallery *gallery, cctx *ctx, int64_t since,
 void cctx__sessions_show(struct gallery *gallery);
 
 /* cctx_with_session_at, with `room` bytes at `*more` (may be NULL) for who has something of its
- * own there; its drop calls cctx__session_drop. */
+ * own there; its drop calls cctx__session_drop. It is listed when all of it is there. */
 cctx *cctx__session_new(cctx *parent, int64_t timeout, size_t room, void **more,
                         const char *file, int line);
+cctx *cctx__session_listed(cctx *ctx);
 void cctx__session_drop(cctx *ctx);
+
+/* A pointer that is given back once, and of which nobody can have a reference more. */
+static inline bool cctx__has_one_owner(const cctx_variant *value) {
+  return value->type == CCTX_POINTER && value->as.p.release && !value->as.p.retain;
+}
 
 /* Whether `from` is `ctx` or an ancestor of it. */
 bool cctx__descends(const cctx *ctx, const cctx *from);

@@ -46,13 +46,18 @@ void cctx__shard_empty(struct shard *shard) {
   pthread_mutex_destroy(&shard->lock);
 }
 
-void cctx__shard_add(struct shard *shard, struct binding *binding) {
+uint64_t cctx__shard_add(struct shard *shard, struct binding *binding) {
+  /* Of the process: a token of a manager that was closed fits nothing in the next one. */
+  static _Atomic uint64_t serials;
   struct binding **bucket = bucket_of(shard, binding->id);
+  uint64_t serial;
   pthread_mutex_lock(&shard->lock);
+  serial = binding->serial = atomic_fetch_add(&serials, 1) + 1;
   binding->next = *bucket;
   *bucket = binding;
   shard->n++;
   pthread_mutex_unlock(&shard->lock);
+  return serial;
 }
 
 cctx *cctx__shard_find(struct shard *shard, uint64_t id) {

@@ -29,7 +29,8 @@ void cctx__shard_init(struct shard *shard, int64_t now);
 /* Give back all that is bound: nobody uses it any more. */
 void cctx__shard_empty(struct shard *shard);
 
-void cctx__shard_add(struct shard *shard, struct binding *binding);
+/* Bind it, above others of its id. Its serial, which no other binding of this process has. */
+uint64_t cctx__shard_add(struct shard *shard, struct binding *binding);
 
 /* The newest binding of `id`: its context, with a reference of its own; NULL: none. */
 cctx *cctx__shard_find(struct shard *shard, uint64_t id);

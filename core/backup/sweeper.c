@@ -42,8 +42,11 @@ static bool wait_for_turn(struct sweeper *sweeper) {
 
 static void *run(void *memory) {
   struct sweeper *sweeper = memory;
+  const unsigned epoch = cctx__fork_epoch();
   while (wait_for_turn(sweeper)) {
     sweeper->sweep(sweeper->arg);
+    if (epoch != cctx__fork_epoch())
+      break; /* a hook forked: in the child it is no sweeper */
     if (!sweeper->is_orphan) continue;
     cctx__free(sweeper);
     break;

@@ -34,7 +34,7 @@ cctx *cctx_with_variables_at(cctx *parent, int64_t timeout, const char *file, in
   *(struct variables *)own = (struct variables){cctx_background(), 0};
   ctx->mark->own = own;
   ctx->drop = drop;
-  return ctx;
+  return cctx__session_listed(ctx);
 }
 
 static cctx *take(struct variables *own, unsigned *depth) {
@@ -74,6 +74,8 @@ int cctx_variable_set(cctx *ctx, cctx_key *key, cctx_variant value) {
   assert(cctx__is_live(ctx) && "cctx_variable_set: no context, or one given back");
   own = ctx->mark ? ctx->mark->own : NULL;
   if (own == NULL) return CCTX_ENOTFOUND;
+  if (cctx__has_one_owner(&value))
+    return CCTX_EINVAL; /* it is stored more than once here */
   do {
     unsigned depth;
     cctx *before = take(own, &depth);

@@ -33,25 +33,28 @@ static struct core {
 static atomic_bool is_there; /* `core` is filled */
 
 /* ISO C has no cast from an object's address to a function's. */
-#define FIND(handle, field, name) (*(void **)&core.field = dlsym((handle), (name)))
+#define FIND(field, name) (*(void **)&found->field = dlsym(handle, (name)))
 
-static bool find_all(void *handle) {
-  return FIND(handle, options, "cctx_backup_options") &&
-         FIND(handle, background, "cctx_background") &&
-         FIND(handle, current_ref, "cctx_current_ref") &&
-         FIND(handle, capture, "cctx_capture") && FIND(handle, unref, "cctx_unref") &&
-         FIND(handle, attach_as, "cctx_attach_as") &&
-         FIND(handle, detach_at, "cctx_detach_at");
+static bool find_all(void *handle, struct core *found) {
+  return FIND(options, "cctx_backup_options") && FIND(background, "cctx_background") &&
+         FIND(current_ref, "cctx_current_ref") && FIND(capture, "cctx_capture") &&
+         FIND(unref, "cctx_unref") && FIND(attach_as, "cctx_attach_as") &&
+         FIND(detach_at, "cctx_detach_at");
 }
 
 /* Whoever loaded it, and however late: there is one of its name in a process, or a program that
  * has it inside. Two threads that look at once find the same. */
 static bool has_core(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  struct core found;
   void *handle;
   if (atomic_load(&is_there)) return true;
-  handle = dlopen("libcctx.so.0", RTLD_LAZY | RTLD_NOLOAD);
-  if (!find_all(handle ? handle : RTLD_DEFAULT)) return false;
-  atomic_store(&is_there, true); /* the handle is kept: it stays */
+  handle = dlopen("libcctx.so.0", RTLD_LAZY | RTLD_NOLOAD); /* kept: it stays */
+  if (!find_all(handle ? handle : RTLD_DEFAULT, &found)) return false;
+  pthread_mutex_lock(&lock); /* the first is published whole, and once */
+  if (!atomic_load(&is_there)) core = found;
+  atomic_store(&is_there, true);
+  pthread_mutex_unlock(&lock);
   return true;
 }
 

@@ -229,6 +229,7 @@ TEST(changing_a_variable_for_ever_takes_no_more_memory) {
 
 /* In the reference a key that cannot be hashed panics with the lock held, and whoever comes
  * after waits for ever. Here hooks run while nothing is locked, and may come back. */
+static void keep(void *ptr) { (void)ptr; }
 static cctx *in_hook;
 static void come_back(void *ptr) {
   (void)ptr;
@@ -238,7 +239,7 @@ static void come_back(void *ptr) {
 TEST(a_release_hook_may_set_a_variable_of_the_session_that_called_it) {
   cctx *session = in_hook = variables();
   CHECK_EQ(
-      cctx_variable_set(session, &colour, cctx_pointer(&in_hook, NULL, come_back, NULL)),
+      cctx_variable_set(session, &colour, cctx_pointer(&in_hook, keep, come_back, NULL)),
       0);
   for (int i = 0; i < 40; i++) cctx_variable_set(session, &colour, cctx_nil());
   CHECK_EQ(variable(session, &size), 7);
@@ -273,6 +274,39 @@ static void *count_up(void *session) {
     if (!CHECK_EQ(variable(session, mine), i)) break;
   }
   return NULL;
+}
+
+TEST(a_token_of_a_manager_that_was_closed_takes_nothing_from_the_next) {
+  cctx *outer = cctx_with_session(cctx_background(), CCTX_NEVER),
+       *inner = cctx_with_session(cctx_background(), CCTX_NEVER);
+  cctx *found;
+  uint64_t late, token;
+  CHECK_EQ(cctx_manager_bind(NULL, 7, outer, &late), 0);
+  cctx_manager_close(NULL);
+  for (int i = 0; i < 3; i++)
+    CHECK_EQ(cctx_manager_bind(NULL, 7, i == 0 ? outer : inner, &token), 0);
+  CHECK_EQ(cctx_manager_unbind(NULL, 7, late), CCTX_ESTALE);
+  found = cctx_manager_get(NULL, 7, NULL);
+  CHECK(found == inner);
+  cctx_unref(found);
+  cctx_manager_close(NULL);
+  cctx_unref(inner);
+  cctx_unref(outer);
+}
+
+static int given_back;
+static void give_back(void *ptr) {
+  (void)ptr;
+  given_back++;
+}
+
+TEST(a_variable_that_can_be_given_back_but_not_kept_is_refused) {
+  static cctx_key key = CCTX_KEY_INIT("one owner");
+  cctx *session = cctx_with_variables(cctx_background(), CCTX_NEVER);
+  cctx_variant value = cctx_pointer(&given_back, NULL, give_back, NULL);
+  CHECK_EQ(cctx_variable_set(session, &key, value), CCTX_EINVAL);
+  CHECK_EQ(given_back, 0);
+  cctx_unref(session);
 }
 
 TEST(threads_may_set_variables_at_once) {

@@ -224,6 +224,7 @@ class Policy:
     @property
     def counts(self) -> dict[str, int]: ...
 
+@final
 class SessionManager:
     def __new__(
         cls,

@@ -82,8 +82,8 @@ CCTX_MUST_USE CCTX_API cctx *cctx_with_variables_at(cctx *parent, int64_t timeou
 
 /** Set a variable of the session that `ctx` belongs to; the value is copied, and hooks run
  *  with no lock held; a retain hook may run several times, and must not set
- *  one each time. CCTX_ENOTFOUND if that is not of the mutable kind, CCTX_ENOMEM: it is as
- *  it was. */
+ *  one each time. CCTX_ENOTFOUND if that is not of the mutable kind, CCTX_EINVAL for a pointer
+ *  with `release` and no `retain`, CCTX_ENOMEM: it is as it was. */
 CCTX_API int cctx_variable_set(cctx *ctx, cctx_key *key, cctx_variant value);
 
 /** All variables as they are now, as the values of a context with a reference of its own, which

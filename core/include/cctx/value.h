@@ -55,8 +55,9 @@ enum cctx_type { CCTX_NIL, CCTX_BOOL, CCTX_INT, CCTX_DOUBLE, CCTX_STRING, CCTX_P
 /** One value. A string has a length, may hold any bytes, and is copied when it is
  *  stored. A pointer is opaque to everybody but its owner: `retain` (may be NULL) is
  *  called for each context that stores it, `release` (may be NULL) when that context
- *  dies, on whichever thread that happens, with no lock held and background current. `owner`
- *  says whose it is; the library only hands it back. */
+ *  dies, on whichever thread that happens, with no lock held and background current. With
+ *  `release` alone it must not get into a second one, as by cctx_detached. `owner` says whose
+ *  it is; the library only hands it back. */
 typedef struct cctx_variant {
   enum cctx_type type;
   union {
