@@ -60,7 +60,8 @@ static void apply(struct list *list, const struct cctx_metadata_pair *pair) {
   }
   if (i == list->n) list->n++;
   list->at[i].scope = pair->scope;
-  snprintf(list->at[i].name, sizeof list->at[i].name, "%s", pair->name);
+  CHECK(strlen(pair->name) < sizeof list->at[i].name);
+  memcpy(list->at[i].name, pair->name, strlen(pair->name) + 1);
   memcpy(list->at[i].value, pair->value, pair->len);
   list->at[i].len = pair->len;
 }
