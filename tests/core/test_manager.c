@@ -253,18 +253,18 @@ static int threads_now(void) {
   return n;
 }
 
-/* The reference stops the ticker, and leaves the thread behind. */
-static int threads_after_closing(int managers) {
+static int threads_after_closing(int managers, int most) {
   struct cctx_manager_options options = {
       .shards = 1, .gc_interval = 3600 * CCTX_SECOND, .thread = true};
   for (int i = 0; i < managers; i++) cctx_manager_close(manager_of(&options));
+  for (int i = 0; i < 1000 && threads_now() > most; i++) usleep(200); /* QEMU's linger */
   return threads_now();
 }
 
 /* The reference stops the ticker, and leaves the thread behind. */
 TEST(closing_a_manager_leaves_no_thread_behind) {
-  int after_one = threads_after_closing(1); /* a sanitizer has one of its own by then */
-  CHECK_EQ(threads_after_closing(50), after_one);
+  int after_one = threads_after_closing(1, 1); /* a sanitizer has one of its own by then */
+  CHECK(threads_after_closing(50, after_one) <= after_one);
 }
 
 static void wait_until_swept(cctx_manager *manager, uint64_t n) {
@@ -351,8 +351,7 @@ static int close_from_inside(void) {
   cctx_unref(ctx);
   cctx_session_end(session);
   cctx_unref(session);
-  while (atomic_load(&hooked) == 0) usleep(200);
-  /* It is about to end; a sanitizer may have threads of its own. */
+  while (atomic_load(&hooked) == 0) usleep(200); /* a sanitizer has threads of its own */
   for (int i = 0; i < 1000 && threads_now() > 2; i++) usleep(200);
   return get(NULL, 1) == NULL ? 0 : 3;
 }
