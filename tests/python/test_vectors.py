@@ -50,7 +50,12 @@ def check_reading(vector, policy):
         }
         for name, one in expected.items():
             assert isinstance(one, str) or scopes[name] == one[1]
-    assert ctx.remaining() == pytest.approx(gives.get("remaining"), rel=1e-9, abs=2e-9)
+    # Not approx(None): some releases of pytest compute its tolerance, and fail.
+    remaining = gives.get("remaining")
+    if remaining is None:
+        assert ctx.remaining() is None
+    else:
+        assert ctx.remaining() == pytest.approx(remaining, rel=1e-9, abs=2e-9)
     if "counts" in gives:
         assert counted(policy) == gives["counts"]
 
