@@ -81,7 +81,8 @@ static int add_item(struct fields *fields, PyObject *name, PyObject *value) {
 
 /* The items of a mapping, or pairs: a new list. */
 static PyObject *to_items(PyObject *carrier) {
-  bool is_mapping = PyDict_Check(carrier) || PyObject_HasAttrString(carrier, "items");
+  int is_mapping = cctx__py_is_mapping(carrier);
+  if (is_mapping < 0) return NULL;
   return is_mapping ? PyMapping_Items(carrier) : PySequence_List(carrier);
 }
 
@@ -244,7 +245,9 @@ PyObject *cctx__py_inject(PyObject *module, PyObject *args, PyObject *kwargs) {
                                    &format, &policy) ||
       (chosen = choose(home, format, policy, &storage)) == NULL)
     return NULL;
-  if (!PyDict_Check(mapping) && !PyObject_HasAttrString(mapping, "items"))
+  status = cctx__py_is_mapping(mapping);
+  if (status < 0) return NULL;
+  if (!status)
     return PyErr_Format(PyExc_TypeError, "inject writes into a mapping, not into %.100s",
                         Py_TYPE(mapping)->tp_name);
   if (context != Py_None && cctx__py_unwrap(home, context) == NULL) return NULL;

@@ -182,8 +182,12 @@ extern PyMethodDef cctx__py_readers[];
  * anything, which is then absent; -1 with an exception for what is no str. */
 int cctx__py_to_name(PyObject *object, const char *what, const char **name);
 
-/* store.c: values. The items of a mapping, as a list of pairs; a new reference. */
+/* mapping.c: whether an object has items(); -1 with an exception. */
+int cctx__py_is_mapping(PyObject *object);
+/* The items of a mapping, as a list of pairs, a new reference; `what` names it in errors. */
 PyObject *cctx__py_items(PyObject *mapping, const char *what);
+
+/* store.c: values. */
 PyObject *cctx__py_with_value(PyObject *self, PyObject *args);
 PyObject *cctx__py_with_values(PyObject *self, PyObject *mapping);
 

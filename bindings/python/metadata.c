@@ -127,9 +127,11 @@ static int read_item(PyObject *item, enum cctx_metadata_scope scope,
 
 /* What was given, as a list; a new reference. */
 static PyObject *to_items(PyObject *name, PyObject *value) {
+  int is_mapping;
   if (value) return Py_BuildValue("[(OO)]", name, value);
-  if (PyDict_Check(name) || PyObject_HasAttrString(name, "items"))
-    return cctx__py_items(name, "metadata");
+  is_mapping = cctx__py_is_mapping(name);
+  if (is_mapping < 0) return NULL;
+  if (is_mapping) return cctx__py_items(name, "metadata");
   if (!PyUnicode_Check(name) && !PyBytes_Check(name) &&
       (PySequence_Check(name) || Py_TYPE(name)->tp_iter))
     return PySequence_List(name);

@@ -58,23 +58,6 @@ static PyObject *derive_from_items(PyObject *self, PyObject *items,
   return NULL;
 }
 
-PyObject *cctx__py_items(PyObject *mapping, const char *what) {
-  PyObject *items;
-  if (!PyDict_Check(mapping) && !PyObject_HasAttrString(mapping, "items")) {
-    PyErr_Format(PyExc_TypeError, "%s must be a mapping, not %.100s", what,
-                 Py_TYPE(mapping)->tp_name);
-    return NULL;
-  }
-  items = PyMapping_Items(mapping);
-  for (Py_ssize_t i = 0; items && i < PyList_GET_SIZE(items); i++) {
-    PyObject *item = PyList_GET_ITEM(items, i);
-    if (PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 2) continue;
-    PyErr_Format(PyExc_TypeError, "the items of %s must be pairs", what);
-    Py_CLEAR(items);
-  }
-  return items;
-}
-
 PyObject *cctx__py_with_values(PyObject *self, PyObject *mapping) {
   PyObject *items = cctx__py_items(mapping, "values"), *result = NULL;
   struct cctx_entry *entries;

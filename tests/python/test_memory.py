@@ -258,9 +258,9 @@ OPERATIONS = {
 if sys.version_info < (3, 11):
     for name in ("scopes", "wrapped generator", "done", "key"):
         del OPERATIONS[name]
-# What these two build, lists of tuples, stays on 3.13 alone; whose loss it is is not known yet.
-if sys.version_info >= (3, 13):
-    for name in ("extract, pairs", "with_metadata, items"):
+# Where list(x) fails for lack of memory, CPython before 3.13 keeps x.
+if sys.version_info < (3, 13):
+    for name in ("extract, pairs", "with_metadata, items", "policy"):
         del OPERATIONS[name]
 
 
@@ -298,10 +298,11 @@ def fail_often(operation, ctx):
     operation(ctx)  # makes what is made once, such as the names of keys
     for _ in range(50):  # what is lost is lost each time; what the interpreter keeps is not
         alive, blocks = measure()
-        count = fail_each(operation, ctx)
+        fail_each(operation, ctx)
+        fail_each(operation, ctx)
         now_alive, now_blocks = measure()
         assert now_alive == alive == 1
-        if now_blocks - blocks < 5 + count / 4:
+        if now_blocks <= blocks:
             return
     assert now_blocks == blocks
 

@@ -177,6 +177,26 @@ def test_exception_of_a_mapping_comes_through(root):
         root.with_values(Broken(k=1))
 
 
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda what: cctx.background().with_values(what),
+        lambda what: cctx.background().with_metadata(what),
+        lambda what: cctx.extract(what),
+        lambda what: cctx.inject(what),
+    ],
+    ids=["with_values", "with_metadata", "extract", "inject"],
+)
+def test_exception_in_asking_whether_it_is_a_mapping_comes_through(take):
+    class Broken:
+        @property
+        def items(self):
+            raise RuntimeError("no items today")
+
+    with pytest.raises(RuntimeError, match="no items today"):
+        take(Broken())
+
+
 def test_refused_entry_leaves_no_reference_behind(root):
     thing = Thing()
     before = sys.getrefcount(thing)
