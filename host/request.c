@@ -36,15 +36,6 @@ struct request *request_new(const char *uri) {
   return NULL;
 }
 
-static void free_headers(struct headers *headers) {
-  for (size_t i = 0; i < headers->n; i++) {
-    free(headers->at[i].name);
-    free(headers->at[i].value);
-  }
-  free(headers->at);
-  *headers = (struct headers){NULL, 0};
-}
-
 void request_free(struct request *request) {
   if (request->begun) {
     pthread_mutex_lock(&lock);
@@ -52,8 +43,8 @@ void request_free(struct request *request) {
     condition_signal(&changed);
     pthread_mutex_unlock(&lock);
   }
-  free_headers(&request->headers);
-  free_headers(&request->answer.headers);
+  headers_free(&request->headers);
+  headers_free(&request->answer.headers);
   free(request->answer.body);
   free(request->method);
   free(request->path);
@@ -68,40 +59,8 @@ bool request_set_line(struct request *request, const char *method, const char *p
   return request->method && request->path;
 }
 
-static bool append_header(struct headers *headers, const char *name, const char *value) {
-  struct header *grown = realloc(headers->at, (headers->n + 1) * sizeof *grown);
-  if (!grown) return false;
-  headers->at = grown;
-  struct header header = {strdup(name), strdup(value)};
-  if (!header.name || !header.value) {
-    free(header.name);
-    free(header.value);
-    return false;
-  }
-  headers->at[headers->n++] = header;
-  return true;
-}
-
-/* Add ", VALUE" to `header`: RFC 9110, 5.2. */
-static bool join_header(struct header *header, const char *value) {
-  size_t before = strlen(header->value), len = strlen(value);
-  char *grown = realloc(header->value, before + len + 3);
-  if (!grown) return false;
-  header->value = grown;
-  memcpy(grown + before, ", ", 2);
-  memcpy(grown + before + 2, value, len + 1);
-  return true;
-}
-
 bool request_add_header(struct request *request, const char *name, const char *value) {
-  struct headers *headers = &request->headers;
-  for (size_t i = 0; i < headers->n; i++)
-    if (strcasecmp(headers->at[i].name, name) == 0)
-      return join_header(&headers->at[i], value);
-  if (!append_header(headers, name, value)) return false;
-  for (char *c = headers->at[headers->n - 1].name; *c != '\0'; c++)
-    if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
-  return true;
+  return headers_join(&request->headers, name, value);
 }
 
 bool request_add_body(struct request *request, const char *bytes, size_t len) {
@@ -147,19 +106,14 @@ int request_begin(struct request *request, cctx *ctx) {
   return may ? 0 : CCTX_ECANCELED;
 }
 
-static bool has_header(const struct headers *headers, const char *name) {
-  for (size_t i = 0; i < headers->n; i++)
-    if (strcasecmp(headers->at[i].name, name) == 0) return true;
-  return false;
-}
-
 /* What code below the handler has set goes beside the headers that the handler returned. */
 static void answer_response(struct request *request) {
   struct cctx_metadata_pair pair;
   cctx_response_end(request->mark.ctx);
   cctx *response = cctx_response(request->mark.ctx);
   for (size_t i = 0; cctx_metadata_at(response, i, &pair) == 0; i++)
-    if (strlen(pair.value) == pair.len && !has_header(&request->answer.headers, pair.name))
+    if (strlen(pair.value) == pair.len &&
+        !headers_have(&request->answer.headers, pair.name))
       request_answer_header(request, pair.name, pair.value);
   cctx_unref(response);
 }
@@ -205,7 +159,7 @@ void request_answer(struct request *request, unsigned status, const char *body,
 }
 
 void request_answer_text(struct request *request, unsigned status, const char *text) {
-  free_headers(&request->answer.headers);
+  headers_free(&request->answer.headers);
   request_answer(request, status, text, strlen(text));
 }
 
@@ -214,7 +168,7 @@ void request_answer_header(struct request *request, const char *name, const char
                                         "connection"};
   for (size_t i = 0; i < sizeof framing / sizeof *framing; i++)
     if (strcasecmp(name, framing[i]) == 0) return;
-  if (!append_header(&request->answer.headers, name, value))
+  if (!headers_add(&request->answer.headers, name, value))
     request_answer_text(request, 500, "out of memory\n");
 }
 

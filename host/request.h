@@ -9,18 +9,10 @@
 
 #include <cctx.h>
 
+#include "headers.h"
+
 /* The longest body that is taken; anything longer is answered with 413. */
 enum { BODY_MAX = 1 << 20 };
-
-struct header {
-  char *name;
-  char *value;
-};
-
-struct headers {
-  struct header *at;
-  size_t n;
-};
 
 struct answer {
   unsigned status; /* 0: none yet */
