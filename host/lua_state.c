@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch_lua.h"
 #include "home.h"
 
 /* ---- Which coroutine runs ---- */
@@ -66,6 +67,7 @@ static int set_up(lua_State *L) {
   if (find_lua_home(home)) add_path(L, home);
   for (size_t i = setup->paths_n; i-- > 0;) add_path(L, setup->paths[i]);
   setup->api = cctx_lua_open(L);
+  fetch_lua_offer(L, setup);
   return 0;
 }
 

@@ -8,10 +8,14 @@
 struct lua_setup {
   const char *const *paths; /* directories of modules beside the program's own */
   size_t paths_n;
+  /* Called on any thread when a coroutine that has yielded may go on; NULL: nobody resumes
+   * coroutines, and what would wait in them blocks. */
+  void (*wake)(void *arg);
+  void *wake_arg;
   const struct cctx_lua_api *api; /* filled by lua_state_open */
 };
 
-/** A new state, or NULL and a sentence in `why`. `*setup` lives as long as the call. */
+/** A new state, or NULL and a sentence in `why`. `*setup` lives as long as the state. */
 lua_State *lua_state_open(struct lua_setup *setup, char *why, size_t size);
 
 /** CCTX_EDEADLINE or CCTX_ECANCELED if the value at `index` is an error of cctx that says

@@ -29,6 +29,7 @@ struct job {
 struct worker {
   struct server *server;
   lua_State *L;
+  struct lua_setup setup;
   const struct cctx_lua_api *api;
   int create;    /* a reference to cctx.create */
   int *handlers; /* references to functions, by route */
@@ -58,14 +59,19 @@ static int load_routes(lua_State *L) {
   return 0;
 }
 
+static void nudge(void *queue) { queue_nudge(queue); }
+
 /* Fills `worker`: false with a sentence in `why`. */
 static bool open_worker(struct worker *worker, char *why, size_t size) {
   struct server *server = worker->server;
-  struct lua_setup setup = {server->lua_paths.at, server->lua_paths.n, NULL};
+  worker->setup = (struct lua_setup){.paths = server->lua_paths.at,
+                                     .paths_n = server->lua_paths.n,
+                                     .wake = nudge,
+                                     .wake_arg = &server->lua};
   worker->handlers = calloc(server->routes_n, sizeof *worker->handlers);
-  worker->L = worker->handlers ? lua_state_open(&setup, why, size) : NULL;
+  worker->L = worker->handlers ? lua_state_open(&worker->setup, why, size) : NULL;
   if (!worker->L) return false;
-  worker->api = setup.api;
+  worker->api = worker->setup.api;
   lua_pushcfunction(worker->L, load_routes);
   lua_pushlightuserdata(worker->L, worker);
   if (lua_pcall(worker->L, 1, 0, 0) == LUA_OK) return true;

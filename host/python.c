@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fetch_python.h"
 #include "home.h"
 
 void python_explain(char *why, size_t size) {
@@ -59,6 +60,10 @@ static bool add_paths(const struct python_setup *setup) {
 
 const struct cctx_py_api *python_start(const struct python_setup *setup, char *why,
                                        size_t size) {
+  if (!fetch_python_offer()) {
+    snprintf(why, size, "out of memory");
+    return NULL;
+  }
   if (!initialize(setup, why, size)) return NULL;
   const struct cctx_py_api *api = add_paths(setup) ? cctx_py_import() : NULL;
   if (!api) python_explain(why, size);

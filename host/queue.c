@@ -34,9 +34,10 @@ bool queue_put(struct queue *queue, struct request *request) {
 struct request *queue_take(struct queue *queue, int64_t timeout) {
   int64_t deadline = timeout > 0 ? cctx_deadline_after(timeout) : 0;
   pthread_mutex_lock(&queue->lock);
-  while (timeout > 0 && !queue->first && !queue->closed)
+  while (timeout > 0 && !queue->first && !queue->closed && !queue->nudged)
     if (!condition_wait(&queue->ready, &queue->lock, deadline)) break;
   struct request *request = queue->first;
+  if (timeout > 0) queue->nudged = false;
   if (request) {
     eventfd_t one;
     queue->first = request->next;
@@ -45,6 +46,13 @@ struct request *queue_take(struct queue *queue, int64_t timeout) {
   }
   pthread_mutex_unlock(&queue->lock);
   return request;
+}
+
+void queue_nudge(struct queue *queue) {
+  pthread_mutex_lock(&queue->lock);
+  queue->nudged = true;
+  condition_signal(&queue->ready);
+  pthread_mutex_unlock(&queue->lock);
 }
 
 void queue_close(struct queue *queue) {

@@ -11,6 +11,7 @@ struct queue {
   struct condition ready;
   struct request *first, **last;
   bool closed;
+  bool nudged;
   int fd; /* an eventfd, readable while there is something to take, or it is closed */
 };
 
@@ -22,6 +23,9 @@ bool queue_put(struct queue *queue, struct request *request);
 
 /* The next request, for which it waits up to `timeout` ns; NULL if there is none. */
 struct request *queue_take(struct queue *queue, int64_t timeout);
+
+/* Let one who waits for a request return without one, now or at the next wait. */
+void queue_nudge(struct queue *queue);
 
 /* Take what is left, and nothing more. */
 void queue_close(struct queue *queue);

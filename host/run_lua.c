@@ -102,7 +102,7 @@ static void tell_error(lua_State *L) {
 }
 
 int run_lua(const struct run *run) {
-  struct lua_setup setup = {NULL, 0, NULL};
+  struct lua_setup setup = {.paths = NULL};
   char why[512];
   lua_State *L = lua_state_open(&setup, why, sizeof why);
   if (!L) return complain("run", "Lua cannot be started with the module cctx: %s.", why);

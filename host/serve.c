@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "fetch.h"
 #include "listen.h"
 #include "serve_options.h"
 
@@ -88,6 +89,7 @@ static int shut_down(struct server *server) {
   if (!end_workers(server, deadline)) _exit(conclude());
   request_wait_idle(deadline); /* for those who do not read their answers: no longer */
   http_stop();
+  fetch_close();
   python_close();
   return conclude();
 }
