@@ -94,6 +94,7 @@ if(TARGET cctx_host AND TARGET py__cctx AND CCTX_PYTHON_MODULES)
   install(TARGETS py__cctx LIBRARY DESTINATION ${package} COMPONENT program)
   install(FILES ${files} bindings/python/cctx/py.typed ${PROJECT_BINARY_DIR}/_system.py
           DESTINATION ${package} COMPONENT program)
+  install(FILES host/cctx_fetch.pyi DESTINATION ${CCTX_PYTHON_MODULES} COMPONENT program)
 endif()
 
 if(NOT outer)

@@ -63,6 +63,15 @@ def _set(future):
         future.set_result(None)
 
 
+async def _wait_readable(loop, fd):
+    future = loop.create_future()
+    loop.add_reader(fd, _set, future)
+    try:
+        await future
+    finally:
+        loop.remove_reader(fd)
+
+
 async def fetch(
     url,
     *,
@@ -84,13 +93,9 @@ async def fetch(
     loop = asyncio.get_running_loop()
     transfer = _begin(url, method, headers, body, timeout, body_max, context, format)
     try:
-        future = loop.create_future()
         fd = _fd(transfer)
-        loop.add_reader(fd, _set, future)
-        try:
-            await future
-        finally:
-            loop.remove_reader(fd)
+        if fd is not None:
+            await _wait_readable(loop, fd)
         return _conclude(transfer)
     finally:
         _drop(transfer)

@@ -89,7 +89,9 @@ static PyObject *start(PyObject *module, PyObject *args) {
 static PyObject *fd(PyObject *module, PyObject *capsule) {
   struct fetch *fetch = to_fetch(capsule);
   (void)module;
-  return fetch ? PyLong_FromLong(fetch_fd(fetch)) : NULL;
+  if (!fetch) return NULL;
+  if (fetch_is_done(fetch)) Py_RETURN_NONE;
+  return PyLong_FromLong(fetch_fd(fetch));
 }
 
 static PyObject *wait_until_done(PyObject *module, PyObject *capsule) {
@@ -165,7 +167,7 @@ static PyObject *result(PyObject *module, PyObject *capsule) {
 
 static PyMethodDef methods[] = {
     {"_start", start, METH_VARARGS, "A fetch that is under way, or done at once."},
-    {"_fd", fd, METH_O, "Readable once it is done."},
+    {"_fd", fd, METH_O, "Readable once it is done; None if it is."},
     {"_wait", wait_until_done, METH_O, "Until it is done."},
     {"_drop", drop, METH_O, "Abort it."},
     {"_result", result, METH_O, "(status, headers, body), or (late, reason)."},
