@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of fetch share: servers, peers of the test's own, scripts. No test itself."""
+"""What the tests of fetch share: servers, peers of a test's own, scripts."""
 
 import importlib.util
 import pathlib

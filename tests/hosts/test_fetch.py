@@ -110,7 +110,7 @@ def test_the_timeout_that_is_sent_is_the_smaller_one(run, peer, language):
         "py": "import sys, cctx_fetch\n"
         "cctx_fetch.fetch_sync(sys.argv[1], timeout=float(sys.argv[2]))",
     }[language]
-    for timeout, most in (("5", 5), ("500", 50), ("inf" if language == "py" else "1e300", 50)):
+    for timeout, most in (("5", 5), ("500", 50), ("1e300", 50)):
         run(language, script, there.url, timeout, options=["--timeout", "50s"])
         unit = {"u": 1e-6, "m": 1e-3, "n": 1e-9, "S": 1}
         said = there.header("grpc-timeout")

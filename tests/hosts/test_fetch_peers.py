@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that handlers make: peers that do not behave, bad input, many at once, surroundings."""
+"""Calls that handlers make: peers that do not behave, bad input, many at once."""
 
 import collections
 import importlib.util
