@@ -157,14 +157,9 @@ static void set_outcome(struct fetch *fetch, CURLcode code) {
   }
 }
 
-/* The contexts go before anybody hears of the end: who counts them then finds none. */
 static void finish(struct fetch *fetch) {
-  if (fetch->own != fetch->ctx) {
-    cctx_unref(fetch->own);
-    fetch->own = NULL;
-  }
   atomic_store_explicit(&fetch->done, true, memory_order_release); /* fetch_is_done */
-  if (fetch->fd >= 0) eventfd_write(fetch->fd, 1);
+  eventfd_write(fetch->fd, 1);
   if (fetch->wake) fetch->wake(fetch->arg);
 }
 

@@ -174,12 +174,22 @@ static int conclude(lua_State *L, const struct fetch *fetch) {
 
 /* ---- The function ---- */
 
+/* Compared, and never followed: it may be gone. */
+static _Thread_local const lua_State *waiting;
+
+bool fetch_lua_waits(const lua_State *co) {
+  bool answer = waiting == co;
+  waiting = NULL;
+  return answer;
+}
+
 static int look(lua_State *L, int status, lua_KContext unused) {
   struct fetch *fetch = *(struct fetch **)lua_touserdata(L, FETCH);
   (void)status;
   (void)unused;
   lua_settop(L, OWN_TOP);
   if (fetch_is_done(fetch)) return conclude(L, fetch);
+  waiting = L;
   return lua_yieldk(L, 0, 0, look);
 }
 

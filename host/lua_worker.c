@@ -10,20 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch_lua.h"
 #include "log.h"
 #include "lua_request.h"
 #include "lua_state.h"
 #include "server.h"
 
-/* Requests that one worker takes at once; how long it sleeps when all have yielded. */
+/* Requests that one worker takes at once; how long it sleeps when all have yielded, and when all
+ * wait for a fetch, whose end wakes it: handlers may resume each other, so it looks even then. */
 enum { JOBS_MAX = 1024 };
 #define PAUSE CCTX_MILLISECOND
+#define LONG_PAUSE (20 * CCTX_MILLISECOND)
 
 struct job {
   struct request *request;
   lua_State *co; /* anchored in the registry by `ref` */
   int ref;
-  int nargs; /* on its stack, for the next resume */
+  int nargs;    /* on its stack, for the next resume */
+  bool fetches; /* it has yielded for a fetch */
 };
 
 struct worker {
@@ -194,6 +198,7 @@ static bool step_job(struct worker *worker, struct job *job) {
   if (status == LUA_YIELD) {
     lua_pop(job->co, n);
     job->nargs = 0;
+    job->fetches = fetch_lua_waits(job->co);
     return true;
   }
   end_job(worker, job, status == LUA_OK ? take_results : take_error);
@@ -210,12 +215,21 @@ static void step_all(struct worker *worker) {
   worker->n = left;
 }
 
+/* How long nothing can happen unless something comes. */
+static int64_t pause_of(const struct worker *worker) {
+  if (worker->n == 0) return CCTX_NEVER;
+  for (size_t i = 0; i < worker->n; i++)
+    if (!worker->jobs[i].fetches) return PAUSE;
+  return LONG_PAUSE;
+}
+
 static void serve(struct worker *worker) {
   struct queue *queue = &worker->server->lua;
+  uint64_t seen = 0;
   while (worker->n > 0 || !queue_is_closed(queue)) {
-    int64_t timeout = worker->n == 0 ? CCTX_NEVER : PAUSE;
+    int64_t timeout = pause_of(worker);
     struct request *request;
-    while (worker->n < JOBS_MAX && (request = queue_take(queue, timeout))) {
+    while (worker->n < JOBS_MAX && (request = queue_take(queue, timeout, &seen))) {
       start_job(worker, request);
       timeout = 0;
     }

@@ -31,13 +31,17 @@ bool queue_put(struct queue *queue, struct request *request) {
   return open;
 }
 
-struct request *queue_take(struct queue *queue, int64_t timeout) {
+static bool is_idle(const struct queue *queue, const uint64_t *seen) {
+  return !queue->first && !queue->closed && (!seen || *seen == queue->nudges);
+}
+
+struct request *queue_take(struct queue *queue, int64_t timeout, uint64_t *seen) {
   int64_t deadline = timeout > 0 ? cctx_deadline_after(timeout) : 0;
   pthread_mutex_lock(&queue->lock);
-  while (timeout > 0 && !queue->first && !queue->closed && !queue->nudged)
+  while (timeout > 0 && is_idle(queue, seen))
     if (!condition_wait(&queue->ready, &queue->lock, deadline)) break;
   struct request *request = queue->first;
-  if (timeout > 0) queue->nudged = false;
+  if (seen) *seen = queue->nudges;
   if (request) {
     eventfd_t one;
     queue->first = request->next;
@@ -50,7 +54,7 @@ struct request *queue_take(struct queue *queue, int64_t timeout) {
 
 void queue_nudge(struct queue *queue) {
   pthread_mutex_lock(&queue->lock);
-  queue->nudged = true;
+  queue->nudges++;
   condition_signal(&queue->ready);
   pthread_mutex_unlock(&queue->lock);
 }

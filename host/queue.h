@@ -11,7 +11,7 @@ struct queue {
   struct condition ready;
   struct request *first, **last;
   bool closed;
-  bool nudged;
+  uint64_t nudges;
   int fd; /* an eventfd, readable while there is something to take, or it is closed */
 };
 
@@ -21,10 +21,12 @@ int queue_open(struct queue *queue);
 /* false if the queue is closed; then the request is still the caller's. */
 bool queue_put(struct queue *queue, struct request *request);
 
-/* The next request, for which it waits up to `timeout` ns; NULL if there is none. */
-struct request *queue_take(struct queue *queue, int64_t timeout);
+/* The next request, for which it waits up to `timeout` ns; NULL if there is none. It returns
+ * without one when there was a nudge since `*seen`, which is brought up to date; NULL: nudges
+ * are of no interest. */
+struct request *queue_take(struct queue *queue, int64_t timeout, uint64_t *seen);
 
-/* Let one who waits for a request return without one, now or at the next wait. */
+/* Let all who wait for a request return, now or at their next wait. */
 void queue_nudge(struct queue *queue);
 
 /* Take what is left, and nothing more. */

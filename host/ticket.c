@@ -66,7 +66,7 @@ static PyObject *make_parts(const struct request *request) {
 static struct request *take_live(void) {
   struct request *request;
   int status;
-  while ((request = queue_take(&the_server->python, 0)) != NULL) {
+  while ((request = queue_take(&the_server->python, 0, NULL)) != NULL) {
     if ((status = cctx_err(request->ctx)) == 0) break;
     request_answer_stopped(request, status);
     request_finish(request);

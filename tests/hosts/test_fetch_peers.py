@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls that handlers make: peers that do not behave, bad input, many at once."""
 
+import ast
 import collections
 import importlib.util
 import pathlib
@@ -257,6 +258,48 @@ print(fetch_sync(sys.argv[1]).status)
 """
     assert run("py", script, there.url) == "200\n200\n"
     assert there.connections == 2
+
+
+def test_where_lua_cannot_yield_a_call_blocks(serve, peer, tmp_path):
+    there = peer()
+    (tmp_path / "early.lua").write_text(f"""
+        local fetch = require "cctx.fetch"
+        local status = fetch("{there.url}").status
+        return function()
+          table.sort({{ 2, 1 }}, function(a, b)
+            status = status .. " " .. fetch("{there.url}").status
+            return a < b
+          end)
+          return status
+        end
+    """)
+    server = serve("--workers", "1", "--route", f"/a={tmp_path}/early.lua")
+    status, body, _ = server.get("/a")
+    assert status == 200
+    assert set(body.split()) == {"200"} and len(body.split()) > 1
+
+
+def test_the_stub_is_as_the_module(run):
+    """The same names, and the same parameters."""
+    script = """
+import inspect
+import cctx_fetch
+for name in cctx_fetch.__all__:
+    thing = getattr(cctx_fetch, name)
+    if inspect.isfunction(thing):
+        print(name, inspect.iscoroutinefunction(thing), *inspect.signature(thing).parameters)
+print(*cctx_fetch.__all__)
+"""
+    stub = ast.parse((pathlib.Path(__file__).parents[2] / "host/cctx_fetch.pyi").read_text())
+    lines = []
+    for node in stub.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            names = [arg.arg for arg in node.args.args + node.args.kwonlyargs]
+            lines.append([node.name, str(isinstance(node, ast.AsyncFunctionDef)), *names])
+        elif isinstance(node, ast.Assign) and node.targets[0].id == "__all__":
+            exported = ast.literal_eval(node.value)
+    expected = [" ".join(line) for line in lines] + [" ".join(exported)]
+    assert run("py", script).splitlines() == expected
 
 
 def test_an_answer_is_a_status_headers_and_a_body(run, peer):
