@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls to other HTTP servers, under the current context: what it says goes along, and where
-it ends the call does.
+"""Calls to other HTTP servers, under the current context: what it says goes along, and
+where it ends the call does.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ class FetchTimeout(FetchError, TimeoutError):
 
 
 class Response:
-    """What was answered: a status, a dict of headers by lower-case name, a body of bytes."""
+    """What was answered: status, dict of headers by lower-case name, body of bytes."""
 
     __slots__ = ("status", "headers", "body")
 
@@ -83,8 +83,8 @@ async def fetch(
     context=None,
     format="http",
 ):
-    """Call `url`, and wait for the Response while the event loop goes on. Canceling the task
-    aborts the call.
+    """Call `url`, and wait for the Response while the event loop goes on. Canceling the
+    task aborts the call.
 
     `timeout` is in seconds, beside what the context (default: the current one) has left.
     `format` says what goes along of the context: "http", "stranger" (no metadata), or None.

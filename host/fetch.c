@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A fetch: one HTTP call to another server.
  *
- * Two hold it, its maker and the engine, and whoever lets go last frees it. The engine writes what
- * comes in and then sets `done`; until then the maker reads nothing of that.
+ * Two hold it, its maker and the engine, and whoever lets go last frees it. The engine
+ * writes what comes in and then sets `done`; until then the maker reads nothing of that.
  */
 #define _GNU_SOURCE 1
 #include <errno.h>

@@ -39,8 +39,8 @@ struct fetch;
 int fetch_start(struct fetch **out, cctx *ctx, const struct fetch_call *call, char *why,
                 size_t size);
 
-/* Give it back; what is under way is aborted, and the peer sees its connection close. NULL is
- * allowed. */
+/* Give it back; what is under way is aborted, and the peer sees its connection close. NULL
+ * is allowed. */
 void fetch_free(struct fetch *fetch);
 
 /* Whether it is done; all that follow are for one that is. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE 1
 #include "fetch_call.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,15 +153,16 @@ static bool append(struct list *list, const char *name, const char *value) {
   return ok;
 }
 
-/* Of the carrier that the context is injected into. What was given wins; nothing is there that
- * could be removed. */
+/* Of the carrier that the context is injected into. What was given wins; nothing is there
+ * that could be removed. */
 static int set_field(void *arg, const char *name, const char *value, size_t len) {
   struct list *list = arg;
   if (!value || strlen(value) != len || headers_have(list->given, name)) return 0;
   return append(list, name, value) ? 0 : CCTX_ENOMEM;
 }
 
-/* libcurl's own guesses: that a body is a form, and that the peer wants to be asked first. */
+/* libcurl's own guesses: that a body is a form, and that the peer wants to be asked
+ * first. */
 static bool append_own(struct list *list, const struct fetch_call *call) {
   bool has_type = !call->body || headers_have(&call->headers, "content-type");
   return (has_type || append_line(list, "Content-Type:")) && append_line(list, "Expect:");
@@ -210,13 +212,25 @@ static bool set_method(const struct fetch_call *call, CURL *easy) {
   return ok && curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
 }
 
+/* Whom to trust in the place of the system's: a file, as OpenSSL and curl take it. Read
+ * once: a script may change the environment later. */
+static const char *authorities;
+static void find_authorities(void) { authorities = getenv("SSL_CERT_FILE"); }
+
+static bool set_authorities(CURL *easy) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, find_authorities);
+  if (!authorities || *authorities == '\0') return true;
+  return curl_easy_setopt(easy, CURLOPT_CAINFO, authorities) == CURLE_OK;
+}
+
 bool fetch_call_apply(const struct fetch_call *call, CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 #if LIBCURL_VERSION_NUM >= 0x075700
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* an abort waits for no resolver */
 #endif
-  return set_protocols(easy) && set_method(call, easy) &&
+  return set_protocols(easy) && set_authorities(easy) && set_method(call, easy) &&
          curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
          curl_easy_setopt(easy, CURLOPT_USERAGENT, "cctx/" CCTX_VERSION_STRING) ==
              CURLE_OK &&

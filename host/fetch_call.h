@@ -8,7 +8,7 @@
 #include "fetch.h"
 
 /* 0; or CCTX_EINVAL with a sentence in `why` that says what is wrong with `call`; or
- * CCTX_ENOMEM. `name`, of `size` bytes, gets the URL without what may be secret in it: a
+ * CCTX_ENOMEM. `name`, of `name_size` bytes, gets the URL without what may be secret in it: a
  * user, a password, a query. */
 int fetch_call_check(const struct fetch_call *call, char *name, size_t name_size, char *why,
                      size_t size);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine: one thread with one multi handle of libcurl, and a loop of cctx whose descriptor
- * it waits for beside the sockets. So a context that is done stops its calls at once, and
- * no other thread is needed for it.
+/* The engine: one thread with one multi handle of libcurl, and a loop of cctx whose
+ * descriptor it waits for beside the sockets. So a context that is done stops its calls at
+ * once, and no other thread is needed for it.
  *
  * A job is handed over under the lock, in `arrived`; after that all of it but `dropped` is
  * the thread's. A thread that has handed one over, or set `dropped`, wakes the engine:
- * curl_multi_wakeup is remembered until the next wait. No lock is held while libcurl, a loop
- * or a maker's `end` runs.
+ * curl_multi_wakeup is remembered until the next wait. The lock is held
+ * for no longer than that: not while sockets, the loop or a maker's `end` are at work.
  *
  * The child of a fork has no such thread: it begins with a new engine, and what its parent
  * had under way is never done in it.
@@ -121,7 +121,8 @@ static void after_fork_in_child(void) {
   pthread_mutex_unlock(&lock);
 }
 
-/* What libcurl registers for the end of the process comes before our own, and so runs after. */
+/* What libcurl registers for the end of the process comes before our own, and so runs
+ * after. */
 static void prepare(void) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   atexit(fetch_close);

@@ -13,8 +13,8 @@ struct fetch_job {
   CURL *easy;
   cctx *ctx; /* stops it; the maker keeps a reference until `end` */
 
-  /* Called once, by the engine's thread, which knows the job no more then. `code` is libcurl's; or
-   * `stopped`: its context is done, or it was dropped, or the engine ends. */
+  /* Called once, by the engine's thread, which knows the job no more then. `code` is
+   * libcurl's; or `stopped`: its context is done, or it was dropped, or the engine ends. */
   void (*end)(struct fetch_job *job, CURLcode code, bool stopped);
 
   _Atomic bool dropped;   /* nobody waits for it: set, then call fetch_engine_look */
@@ -22,7 +22,8 @@ struct fetch_job {
   struct fetch_job *next, **link;
 };
 
-/* Give it to the thread, which is started at the first call: NULL, or the reason why not. */
+/* Give it to the thread, which is started at the first call: NULL, or the reason why
+ * not. */
 const char *fetch_engine_take(struct fetch_job *job);
 
 /* Let the thread look for jobs that were dropped. */

@@ -5,7 +5,8 @@
 
 #include <stdbool.h>
 
-/** Let `import cctx_fetch` find it; before Python is initialized. false for lack of memory. */
+/** Let `import cctx_fetch` find it; before Python is initialized. false for lack of
+ * memory. */
 bool fetch_python_offer(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Header fields of an HTTP message: pairs of strings, in the order in which they were added. */
+/* Header fields of an HTTP message: pairs of strings, in the order in which they were
+ * added. */
 #ifndef HOST_HEADERS_H
 #define HOST_HEADERS_H
 

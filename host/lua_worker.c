@@ -16,8 +16,9 @@
 #include "lua_state.h"
 #include "server.h"
 
-/* Requests that one worker takes at once; how long it sleeps when all have yielded, and when all
- * wait for a fetch, whose end wakes it: handlers may resume each other, so it looks even then. */
+/* Requests that one worker takes at once; how long it sleeps when all have yielded, and
+ * when all wait for a fetch, whose end wakes it: handlers may resume each other, so it
+ * looks even then. */
 enum { JOBS_MAX = 1024 };
 #define PAUSE CCTX_MILLISECOND
 #define LONG_PAUSE (20 * CCTX_MILLISECOND)

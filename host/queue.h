@@ -21,9 +21,9 @@ int queue_open(struct queue *queue);
 /* false if the queue is closed; then the request is still the caller's. */
 bool queue_put(struct queue *queue, struct request *request);
 
-/* The next request, for which it waits up to `timeout` ns; NULL if there is none. It returns
- * without one when there was a nudge since `*seen`, which is brought up to date; NULL: nudges
- * are of no interest. */
+/* The next request, for which it waits up to `timeout` ns; NULL if there is none. It
+ * returns without one when there was a nudge since `*seen`, which is brought up to date;
+ * NULL: nudges are of no interest. */
 struct request *queue_take(struct queue *queue, int64_t timeout, uint64_t *seen);
 
 /* Let all who wait for a request return, now or at their next wait. */

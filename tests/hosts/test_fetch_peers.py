@@ -3,9 +3,13 @@
 
 import ast
 import collections
+import http.server
 import importlib.util
 import pathlib
+import shutil
 import socket
+import ssl
+import subprocess
 import threading
 
 import pytest
@@ -235,12 +239,42 @@ asyncio.run(main())
 # ---- Surroundings ----
 
 
+class Silent(http.server.BaseHTTPRequestHandler):
+    """Answers 501, and writes no log."""
+
+    def log_message(self, *arguments):
+        pass
+
+
 def test_proxies_of_the_environment_are_not_used(run, peer):
     there = peer()
     env = {"http_proxy": "http://127.0.0.1:1", "ALL_PROXY": "http://127.0.0.1:1"}
     env["no_proxy"] = ""
     script = 'print(require "cctx.fetch"(arg[1]).status)'
     assert run("lua", script, there.url, env=env) == "200\n"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl to certify")
+def test_a_certificate_is_checked(run, tmp_path):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    command += f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
+    subprocess.run(command.split(), check=True, stderr=subprocess.DEVNULL)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"https://127.0.0.1:{server.server_port}/"
+    script = 'local ok, answer = pcall(require "cctx.fetch", arg[1])\n'
+    script += "print(ok and answer.status or answer)"
+    try:
+        assert "certificate" in run("lua", script, url)
+        env = {"SSL_CERT_FILE": str(certificate)}
+        assert run("lua", script, url, env=env) == "501\n"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_the_child_of_a_fork_has_calls_of_its_own(run, peer, unsanitized):
