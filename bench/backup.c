@@ -48,10 +48,31 @@ static void run_session(long n) {
   }
 }
 
+static void run_session_state(long n) {
+  while (n-- > 0) {
+    if (cctx_session_state(cctx_current()) != CCTX_SESSION_VALID) abort();
+  }
+}
+
+static void run_bind(long n) {
+  while (n-- > 0) {
+    cctx_token token;
+    if (cctx_attach(entered.ctx, &token) != 0) abort();
+    cctx_detach(&token);
+  }
+}
+
+static int agree(void *arg, cctx *prev, cctx *cur, cctx **out) {
+  (void)arg, (void)prev, (void)cur, (void)out;
+  return 1;
+}
+
+/* As in the rival, which recovers nothing without a handler. */
 static void run_recover(long n) {
+  static const struct cctx_recovery how = {.handler = agree};
   while (n-- > 0) {
     cctx *out;
-    if (cctx_recover(&out, NULL, lost, NULL, NULL) != 0) abort();
+    if (cctx_recover(&out, NULL, lost, &how, NULL) != 0) abort();
     cctx_unref(out);
   }
 }
@@ -78,7 +99,7 @@ static void run_get(long n) {
   }
 }
 
-static void run_bind(long n) {
+static void run_manager_bind(long n) {
   while (n-- > 0) {
     uint64_t serial, id = (uint64_t)(n % ids);
     if (cctx_manager_bind(manager, id, request, &serial) != 0) abort();
@@ -86,11 +107,16 @@ static void run_bind(long n) {
   }
 }
 
+#define OF_REQUEST .open = open_request, .close = close_request
+#define OF_MANAGER .open = open_manager, .close = close_manager
+
 const struct bench_op bench_backup[] = {
-    {.name = "backup", .open = open_request, .run = run_backup, .close = close_request},
-    {.name = "session", .open = open_request, .run = run_session, .close = close_request},
-    {.name = "recover", .open = open_request, .run = run_recover, .close = close_request},
-    {.name = "manager_get", .open = open_manager, .run = run_get, .close = close_manager},
-    {.name = "manager_bind", .open = open_manager, .run = run_bind, .close = close_manager},
+    {.name = "session", .run = run_session, OF_REQUEST},
+    {.name = "session_state", .run = run_session_state, OF_REQUEST},
+    {.name = "bind", .run = run_bind, OF_REQUEST},
+    {.name = "backup", .run = run_backup, OF_REQUEST},
+    {.name = "recover", .run = run_recover, OF_REQUEST},
+    {.name = "manager_get", .run = run_get, OF_MANAGER},
+    {.name = "manager_bind", .run = run_manager_bind, OF_MANAGER},
     {.name = NULL},
 };

@@ -19,7 +19,7 @@ struct bench_op {
 
 /* Each ends with an operation without a name. */
 extern const struct bench_op bench_rulers[], bench_derive[], bench_ask[], bench_observe[],
-    bench_current[], bench_backup[];
+    bench_current[], bench_backup[], bench_carrier[];
 
 /* Those of hosts, each beside its rival: NAME and rival_NAME. Each group starts its interpreter
  * when it is first opened, and never ends it. Python stays attached, which the

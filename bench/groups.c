@@ -4,4 +4,4 @@
 
 const struct bench_op *const bench_groups[] = {bench_rulers,  bench_derive,  bench_ask,
                                                bench_observe, bench_current, bench_backup,
-                                               NULL};
+                                               bench_carrier, NULL};

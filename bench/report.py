@@ -59,12 +59,19 @@ TABLE = [
     ("current, attached", "current:1"),
     ("attach + detach", "attach:0"),
     "the backup store",
+    ("current session, its state", "session_state:2"),
+    ("current session, a reference", "session:2"),
+    ("bind + unbind a session", "bind:2"),
     ("backup_enter + leave", "backup:2"),
-    ("session_current", "session:2"),
     ("recover, nothing missing", "recover:0"),
     ("recover, 2 pairs", "recover:2"),
     ("manager_get, 1000 ids", "manager_get:1000"),
     ("manager_bind + unbind, 1000 ids", "manager_bind:1000"),
+    "carriers",
+    ("encode metainfo, 10 pairs", "encode:10"),
+    ("encode metainfo, 100 pairs", "encode:100"),
+    ("inject trace, timeout, 10 pairs", "inject:10"),
+    ("extract trace, timeout, 10 pairs", "extract:10"),
     "being told",
     ("on_done + off_done", "on_done:0"),
     ("on_done + off_done, deadline, fd", "on_done_timed:0"),
@@ -181,6 +188,16 @@ def machine():
     return {"cpu": model, "cores": os.cpu_count(), "system": platform.system()}
 
 
+def build(tree):
+    """How the C side was built: the compiler, and its flags."""
+    cache = (tree / "CMakeCache.txt").read_text()
+    made = re.search(r"^CMAKE_BUILD_TYPE:\w+=(.*)$", cache, re.M)[1]
+    flags = re.search(rf"^CMAKE_C_FLAGS_{made.upper()}:\w+=(.*)$", cache, re.M)
+    compiler = re.search(r"^CMAKE_C_COMPILER:\w+=(.*)$", cache, re.M)[1]
+    said = subprocess.run([compiler, "--version"], stdout=subprocess.PIPE, text=True)
+    return f"{said.stdout.splitlines()[0]}, {flags[1] if flags else made or 'no flags'}"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("tree", type=pathlib.Path)
@@ -200,7 +217,9 @@ def main():
     table = list(rows(cctx, go))
     about = machine()
     version = go.run("--version").strip() if go else None
-    print(f"C on {about['cpu']}, {about['cores']} cores; beside {version or 'no Go'}\n")
+    about["build"] = build(args.tree)
+    print(f"C on {about['cpu']}, {about['cores']} cores, by {about['build']};")
+    print(f"beside {version or 'no Go'}\n")
     write_text(table, sys.stdout)
     with open(out / "bench.md", "w", encoding="utf-8") as file:
         write_markdown(table, file)

@@ -7,7 +7,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"runtime"
+	"runtime/debug"
 	"sort"
 	"strconv"
 	"strings"
@@ -95,6 +97,23 @@ func list() {
 	fmt.Println(strings.Join(names, "\n"))
 }
 
+// Of the compiler and of what was linked in, and how that was built.
+func version() string {
+	said := []string{runtime.Version()}
+	info, _ := debug.ReadBuildInfo()
+	for _, module := range info.Deps {
+		if path.Base(module.Path) == "gopkg" || path.Base(module.Path) == "localsession" {
+			said = append(said, path.Base(module.Path)+" "+module.Version)
+		}
+	}
+	for _, setting := range info.Settings {
+		if strings.HasPrefix(setting.Key, "-") || setting.Key == "GOAMD64" {
+			said = append(said, setting.Key+"="+setting.Value)
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
 func main() {
 	for _, arg := range os.Args[1:] {
 		name, rest, _ := strings.Cut(arg, ":")
@@ -105,7 +124,7 @@ func main() {
 			list()
 			continue
 		case name == "--version":
-			fmt.Println(runtime.Version())
+			fmt.Println(version())
 			continue
 		case !known:
 			fmt.Fprintf(os.Stderr, "bench: no operation '%s'; --list names them\n", name)

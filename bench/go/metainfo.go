@@ -47,6 +47,21 @@ func runMetadata(n int) {
 	}
 }
 
+// What is set is counted, and not kept.
+type headers struct{ bytes int }
+
+func (h *headers) Set(name, value string) { h.bytes += len(name) + len(value) }
+
+func runEncode(n int) {
+	for i := 0; i < n; i++ {
+		var counted headers
+		metainfo.ToHTTPHeader(asked, &counted)
+		if counted.bytes == 0 {
+			panic("nothing is sent")
+		}
+	}
+}
+
 func init() {
 	derive := func(from func() context.Context) func(int) {
 		return runDerive(func() (context.Context, context.CancelFunc) { return from(), nil })
@@ -57,5 +72,6 @@ func init() {
 	ops["metadata"] = op{open: openMetadata, run: runMetadata, close: closeAll}
 	ops["metadata_set"] = op{open: openMetadata, run: derive(set), close: closeAll}
 	ops["metadata_delete"] = op{open: openMetadata, run: derive(remove), close: closeAll}
+	ops["encode"] = op{open: openMetadata, run: runEncode, close: closeAll}
 	ops["with_metadata"] = op{open: openPairs, run: derive(setAll), close: closeAll}
 }
