@@ -50,9 +50,7 @@ size_t cctx_references(const cctx *ctx) {
 
 bool cctx_has_ended(const cctx *ctx) {
   assert(cctx__is_live(ctx) && "cctx_has_ended: no context, or one given back");
-  for (const struct mark *mark = ctx->mark; mark; mark = mark->outer)
-    if (atomic_load(&mark->ended)) return true;
-  return false;
+  return cctx__mark_has_ended(ctx->mark);
 }
 
 bool cctx__give_back(cctx *ctx) {

@@ -44,7 +44,7 @@ struct answer {
   enum cctx_current_status status;
 };
 
-static struct answer background(enum cctx_current_status status) {
+static inline struct answer background(enum cctx_current_status status) {
   return (struct answer){cctx_background(), NULL, false, status};
 }
 
@@ -53,13 +53,12 @@ static struct answer from_variable(const struct cctx_sight *sight) {
   return (struct answer){sight->ctx, sight->tag, sight->handed_over, CCTX_CURRENT_ATTACHED};
 }
 
-static struct answer from_scope(const struct scope *scope) {
+static inline struct answer from_scope(const struct scope *scope) {
   return (struct answer){scope->ctx, scope->tag, scope->handed_over, CCTX_CURRENT_ATTACHED};
 }
 
-/* How often this thread wrote the variable: what may be newer than a scope where the variable
- * cannot be read. */
-static _Thread_local uint64_t variable_writes;
+/* cctx__own.variable_writes is how often this thread wrote the variable: what may be newer than a
+ * scope where the variable cannot be read. */
 
 /* The call that pushed the mark would have written the variable after what is below it. If it is
  * older here, in a Context in which something below was pushed, the call is another greenlet's. */
@@ -84,33 +83,44 @@ static struct answer decide(const struct scope *e, const struct cctx_sight *sigh
     return has_variable ? from_variable(sight) : from_scope(e);
   }
   if (has_variable && sight->stamp >= e->stamp) return from_variable(sight);
-  if (has_unknown && e->writes != variable_writes) return background(CCTX_CURRENT_UNKNOWN);
+  if (has_unknown && e->writes != cctx__own.variable_writes)
+    return background(CCTX_CURRENT_UNKNOWN);
   if (cctx__same_place(&e->place, &sight->place)) return from_scope(e);
   return background(CCTX_CURRENT_UNKNOWN);
 }
 
-/* How many calls for nobody are under way on this thread for which there was no memory to push
- * background: until they return, nothing is known. */
-static _Thread_local unsigned muted;
+/* cctx__own.muted is how many calls for nobody are under way on this thread for which there was no
+ * memory to push background: until they return, nothing is known. */
 
 static struct answer found(const struct cctx_sight *sight) {
-  if (muted) return background(CCTX_CURRENT_UNKNOWN);
-  return decide(cctx__scope_top(cctx__stack(false)), sight);
+  if (cctx__own.muted) return background(CCTX_CURRENT_UNKNOWN);
+  return decide(cctx__scope_top(cctx__own.stack), sight);
 }
 
 /* What was inherited lasts as long as its request. */
-static struct answer settle(struct answer found) {
-  if (!found.handed_over && cctx_has_ended(found.ctx))
+static inline struct answer settle(struct answer found) {
+  if (!found.handed_over && cctx__mark_has_ended(found.ctx->mark))
     return background(CCTX_CURRENT_ENDED);
   return found;
 }
 
+/* The same as `decide` where there is no interpreter to look at, and so no sight. */
+static inline struct answer decide_alone(const struct own *own) {
+  const struct scope *e = cctx__scope_top(own->stack);
+  if (own->muted) return background(CCTX_CURRENT_UNKNOWN);
+  if (e == NULL || e->kind == SCOPE_ASK) return background(CCTX_CURRENT_NONE);
+  return e->place.thread == 0 ? from_scope(e) : background(CCTX_CURRENT_UNKNOWN);
+}
+
 /* What a thread without the interpreter's lock sees is good until the interpreter exits, which
  * waits for the end of the look. */
-static struct answer answer(void) {
+static inline struct answer answer(void) {
   struct cctx_sight sight;
-  const struct cctx_interpreter *hook = cctx__look_begin(&sight);
-  struct answer now = settle(found(&sight));
+  const struct cctx_interpreter *hook;
+  struct answer now;
+  if (cctx__looks_alone()) return settle(decide_alone(&cctx__own));
+  hook = cctx__look_begin(&sight);
+  now = settle(found(&sight));
   cctx__look_end(hook);
   return now;
 }
@@ -119,8 +129,11 @@ cctx *cctx_current(void) { return answer().ctx; }
 
 cctx *cctx_current_ref(void) {
   struct cctx_sight sight;
-  const struct cctx_interpreter *hook = cctx__look_begin(&sight);
-  cctx *ctx = cctx_ref(settle(found(&sight)).ctx);
+  const struct cctx_interpreter *hook;
+  cctx *ctx;
+  if (cctx__looks_alone()) return cctx_ref(cctx_current());
+  hook = cctx__look_begin(&sight);
+  ctx = cctx_ref(settle(found(&sight)).ctx);
   cctx__look_end(hook);
   return ctx;
 }
@@ -152,7 +165,7 @@ static bool are_of_one_request(const cctx *a, const cctx *b) {
 
 static bool is_handed_over(const cctx *ctx, enum cctx_lifetime lifetime,
                            const struct cctx_sight *sight) {
-  const struct scope *outside = cctx__scope_top(cctx__stack(false));
+  const struct scope *outside = cctx__scope_top(cctx__own.stack);
   struct answer now;
   if (lifetime != CCTX_LIFETIME_AUTO) return lifetime == CCTX_HANDED_OVER;
   if (cctx_has_ended(ctx)) return true;
@@ -169,7 +182,7 @@ static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx,
   int status;
   if (scope == NULL) return CCTX_ENOMEM;
   if (cctx__is_strict()) cctx__site_set(&scope->site, origin->file, origin->line);
-  variable_writes++;
+  cctx__own.variable_writes++;
   status =
       hook->attach(ctx, atomic_load(&stamp), origin->tag, handed_over, &scope->variable);
   if (status != CCTX_OK) {
@@ -186,13 +199,13 @@ static void push(struct cctx_stack *stack, struct scope *scope, cctx *ctx,
   scope->ctx = cctx_ref(ctx);
   scope->stamp = atomic_fetch_add(&stamp, 1) + 1;
   scope->place = sight->place;
-  scope->writes = variable_writes;
+  scope->writes = cctx__own.variable_writes;
   cctx__scope_push(stack, scope);
 }
 
 static int attach_stack(cctx *ctx, const struct cctx_origin *origin, bool handed_over,
                         const struct cctx_sight *sight, cctx_token *token) {
-  struct cctx_stack *stack = cctx__stack(true);
+  struct cctx_stack *stack = cctx__stack_need();
   struct scope *scope = stack ? cctx__scope_new(SCOPE_STACK, token) : NULL;
   if (scope == NULL) return CCTX_ENOMEM;
   scope->tag = origin->tag;
@@ -203,7 +216,7 @@ static int attach_stack(cctx *ctx, const struct cctx_origin *origin, bool handed
 }
 
 bool cctx__enter_background(struct scope *scope) {
-  struct cctx_stack *stack = cctx__stack(true);
+  struct cctx_stack *stack = cctx__stack_need();
   struct cctx_sight sight;
   if (stack == NULL) return false;
   cctx__look(&sight);
@@ -252,10 +265,10 @@ void cctx__call_for_nobody(void (*fn)(void *), void *arg) {
   cctx_token token = {NULL, 0};
   bool needed = answer().status != CCTX_CURRENT_NONE;
   bool attached = needed && cctx_attach_background(&token) == CCTX_OK;
-  if (needed && !attached) muted++;
+  if (needed && !attached) cctx__own.muted++;
   fn(arg);
-  if (needed && !attached) muted--;
-  stack = cctx__stack(false);
+  if (needed && !attached) cctx__own.muted--;
+  stack = cctx__own.stack;
   /* It may have left a scope outside it, and this one with it: nobody's mistake. */
   if (attached && cctx__scope_end(&token, stack, &scope) && scope)
     cctx__scope_pop(stack, scope);
@@ -291,7 +304,7 @@ static void report_left_inside(const struct cctx_stack *stack, const struct scop
 }
 
 int cctx_detach_at(cctx_token *token, const char *file, int line) {
-  struct cctx_stack *stack = cctx__stack(false);
+  struct cctx_stack *stack = cctx__own.stack;
   struct scope *scope;
   bool skipped;
   if (token->scope == NULL) return CCTX_ESTALE; /* of an attach that failed */
@@ -318,7 +331,7 @@ void cctx_forget(cctx_token *token) {
 }
 
 int cctx_boundary_enter(cctx_token *token) {
-  struct cctx_stack *stack = cctx__stack(true);
+  struct cctx_stack *stack = cctx__stack_need();
   struct scope *ask;
   struct cctx_sight sight;
   *token = (cctx_token){NULL, 0};
@@ -326,7 +339,7 @@ int cctx_boundary_enter(cctx_token *token) {
   if (ask == NULL) return CCTX_ENOMEM;
   cctx__look(&sight);
   ask->place = sight.place;
-  ask->writes = variable_writes;
+  ask->writes = cctx__own.variable_writes;
   cctx__scope_push(stack, ask);
   return CCTX_OK;
 }
@@ -343,12 +356,12 @@ static void renew_places(const struct scope *ask) {
     bool newer = sight.ctx && sight.stamp >= scope->stamp; /* what the call did not leave */
     if (!cctx__same_place(&scope->place, &ask->place)) continue;
     scope->place = sight.place;
-    if (scope->writes == ask->writes && !newer) scope->writes = variable_writes;
+    if (scope->writes == ask->writes && !newer) scope->writes = cctx__own.variable_writes;
   }
 }
 
 int cctx_boundary_leave(cctx_token *token) {
-  struct cctx_stack *stack = cctx__stack(false);
+  struct cctx_stack *stack = cctx__own.stack;
   struct scope *ask;
   if (token->scope == NULL) return CCTX_ESTALE;
   if (!cctx__scope_end(token, stack, &ask)) return stale(token, NULL, 0);

@@ -17,7 +17,7 @@
 
 #include "lock.h"
 
-static _Atomic(const struct cctx_interpreter *) registered;
+_Atomic(const struct cctx_interpreter *) cctx__interpreter;
 static atomic_size_t readers;
 
 /* The other threads' looks did not survive the fork. */
@@ -29,22 +29,22 @@ __attribute__((constructor)) static void guard_forks(void) {
 
 int cctx_interpreter_hook(const struct cctx_interpreter *hook) {
   const struct cctx_interpreter *none = NULL;
-  if (atomic_compare_exchange_strong(&registered, &none, hook) || none == hook)
+  if (atomic_compare_exchange_strong(&cctx__interpreter, &none, hook) || none == hook)
     return CCTX_OK;
   return CCTX_EBUSY;
 }
 
 void cctx_interpreter_unhook(const struct cctx_interpreter *hook) {
-  if (!atomic_compare_exchange_strong(&registered, &hook, NULL)) return;
+  if (!atomic_compare_exchange_strong(&cctx__interpreter, &hook, NULL)) return;
   while (atomic_load(&readers) != 0) sched_yield();
 }
 
 const struct cctx_interpreter *cctx__look_begin(struct cctx_sight *sight) {
   const struct cctx_interpreter *hook;
   memset(sight, 0, sizeof *sight);
-  if (atomic_load_explicit(&registered, memory_order_relaxed) == NULL) return NULL;
+  if (cctx__looks_alone()) return NULL;
   atomic_fetch_add(&readers, 1);
-  hook = atomic_load(&registered);
+  hook = atomic_load(&cctx__interpreter);
   if (hook)
     hook->look(sight);
   else

@@ -3,7 +3,16 @@
 #ifndef CCTX__INTERPRETER_H
 #define CCTX__INTERPRETER_H
 
+#include <stdatomic.h>
+
 #include <cctx/interpreter.h>
+
+extern _Atomic(const struct cctx_interpreter *) cctx__interpreter;
+
+/* Whether there is none: then there is nothing to ask. */
+static inline bool cctx__looks_alone(void) {
+  return atomic_load_explicit(&cctx__interpreter, memory_order_relaxed) == NULL;
+}
 
 /* Ask where this thread stands: a sight of state NONE without an interpreter. Returns the
  * hook, or NULL. A thread that is attached holds its interpreter's lock, so for it the hook

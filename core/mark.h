@@ -18,6 +18,12 @@ struct mark {
   struct variables *own; /* of a session of the mutable kind; NULL: it is none */
 };
 
+/* Whether a request that bears it has ended. */
+static inline bool cctx__mark_has_ended(const struct mark *mark) {
+  while (mark && !atomic_load(&mark->ended)) mark = mark->outer;
+  return mark != NULL;
+}
+
 void cctx__mark_init(struct mark *mark, const struct mark *outer);
 
 /* False if it had ended. Takes the lock. */

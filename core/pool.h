@@ -3,14 +3,15 @@
 #ifndef CCTX__POOL_H
 #define CCTX__POOL_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* First member of what a pool holds. Memory of a pool is an item of it for ever, so who kept
- * a pointer with the generation it had then may look at the generation, under the lock,
- * and knows whether it is still the same use of the item. */
+ * a pointer with the generation it had then may look at the generation, and knows whether it is
+ * still the same use of the item: under the lock it stays so. */
 struct pool_item {
-  uint64_t generation; /* raised under the lock when a use ends; never 0 */
+  _Atomic uint64_t generation; /* raised when a use ends; never 0 */
   struct pool_item *next;
 };
 

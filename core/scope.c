@@ -2,8 +2,12 @@
 /* Scopes: their memory, their tokens, and the stack of each thread.
  *
  * A stack is touched by its own thread alone. What another thread may do is end a scope of it
- * (generation, under the lock) and mark it as left; the owner takes marked scopes off when
- * it next pushes, pops, or ends.
+ * and mark it as left; the owner takes marked scopes off when it next pushes, pops, or ends.
+ *
+ * To end a scope is to raise its generation, which succeeds once. The owner does so without the
+ * lock; another thread holds the lock until it has marked the scope, so that the owner who finds
+ * a generation raised by somebody else takes the lock once before it frees anything, and
+ * knows that the other is done with the scope and the stack.
  */
 #include "scope.h"
 
@@ -16,7 +20,10 @@
 
 static struct pool pool = {.size = sizeof(struct scope)};
 
-static _Thread_local struct cctx_stack *this_stack;
+/* A thread keeps so many for itself. */
+enum { SPARE_MAX = 8 };
+
+_Thread_local struct own cctx__own;
 static pthread_key_t at_exit;
 
 /* What strict mode remembers of scopes that have ended: a token that comes too late finds
@@ -27,30 +34,48 @@ static struct {
   struct site site;
 } last_ended[LAST_ENDED];
 
-/* Under the lock: no token of `scope` is good from here on. */
-static void expire(struct scope *scope) {
+/* Its token is stale from here on: false if it was already. Who ends it may go on to read it. */
+static bool expire(struct scope *scope, uint64_t generation) {
+  return atomic_compare_exchange_strong(&scope->item.generation, &generation,
+                                        generation + 1);
+}
+
+/* Of one that the caller has ended. Under the lock. */
+static void remember(struct scope *scope, uint64_t generation) {
   static size_t next;
-  if (cctx__is_strict() && scope->site.line) {
-    last_ended[next].token = (cctx_token){scope, scope->item.generation};
-    last_ended[next].site = scope->site;
-    next = (next + 1) % LAST_ENDED;
-  }
-  scope->item.generation++;
+  if (!cctx__is_strict() || scope->site.line == 0) return;
+  last_ended[next].token = (cctx_token){scope, generation};
+  last_ended[next].site = scope->site;
+  next = (next + 1) % LAST_ENDED;
+}
+
+/* End one of this thread's, or of no stack. */
+static bool end_here(struct scope *scope, uint64_t generation) {
+  if (!expire(scope, generation)) return false;
+  scope->live = generation + 1;
+  if (!cctx__is_strict()) return true;
+  cctx__lock();
+  remember(scope, generation);
+  cctx__unlock();
+  return true;
 }
 
 /* End all from `top` down to `rest`: their tokens are stale from here on. */
 static void retire(struct scope *top, const struct scope *rest) {
+  bool ended_elsewhere = false;
+  for (; top != rest; top = top->below)
+    if (!end_here(top, top->live)) ended_elsewhere = true;
+  if (!ended_elsewhere) return;
   cctx__lock();
-  for (; top != rest; top = top->below) expire(top);
   cctx__unlock();
 }
 
-/* Take everything above `rest` off `stack`, and free it. Giving contexts back may run code that
- * attaches and detaches here: so before that the stack is what it will be, and every scope
- * that goes has ended. */
-static void cut(struct cctx_stack *stack, struct scope *rest) {
+/* Take everything above `rest` off `stack`, and free it; what is below `alive` has ended before.
+ * Giving contexts back may run code that attaches and detaches here: so before that the stack
+ * is what it will be, and every scope that goes has ended. */
+static void cut(struct cctx_stack *stack, const struct scope *alive, struct scope *rest) {
   struct scope *at = stack->top;
-  retire(at, rest);
+  retire(at, alive);
   stack->top = rest;
   while (at != rest) {
     struct scope *below = at->below;
@@ -62,9 +87,7 @@ static void cut(struct cctx_stack *stack, struct scope *rest) {
   }
 }
 
-/* What is below the lowest scope that was left elsewhere: that one ended, and whatever was
- * attached inside it. */
-static struct scope *below_left(const struct cctx_stack *stack) {
+struct scope *cctx__scope_below_left(const struct cctx_stack *stack) {
   struct scope *result = stack->top;
   if (atomic_load(&stack->left) == 0) return result;
   for (struct scope *at = stack->top; at; at = at->below)
@@ -73,17 +96,36 @@ static struct scope *below_left(const struct cctx_stack *stack) {
 }
 
 bool cctx__scope_is_skipped(const struct cctx_stack *stack, const struct scope *scope) {
-  const struct scope *rest = below_left(stack);
+  const struct scope *rest = cctx__scope_below_left(stack);
   for (const struct scope *at = stack->top; at != rest; at = at->below)
     if (at == scope) return true;
   return false;
 }
 
-static void drop_left(struct cctx_stack *stack) { cut(stack, below_left(stack)); }
+static void drop_left(struct cctx_stack *stack) {
+  struct scope *rest;
+  if (atomic_load(&stack->left) == 0) return;
+  rest = cctx__scope_below_left(stack);
+  cut(stack, rest, rest);
+}
+
+static struct scope *take_spare(struct cctx_stack *stack) {
+  struct scope *scope = stack->spare;
+  stack->spare = scope->below;
+  stack->spare_n--;
+  return scope;
+}
 
 void cctx_stack_free(cctx_stack *stack) {
   if (stack == NULL) return;
-  while (stack->top) cut(stack, NULL); /* again for what a release hook did not leave */
+  while (stack->top)
+    cut(stack, NULL, NULL); /* again for what a release hook did not leave */
+  while (stack->spare) {
+    struct scope *scope = take_spare(stack);
+    cctx__lock();
+    cctx__pool_give(&pool, &scope->item);
+    cctx__unlock();
+  }
   cctx__free(stack);
 }
 
@@ -92,7 +134,7 @@ static _Atomic uint64_t left_at_exit;
 uint64_t cctx__stacks_left(void) { return atomic_load(&left_at_exit); }
 
 static void note_left(const struct cctx_stack *stack) {
-  const struct scope *top = below_left(stack);
+  const struct scope *top = cctx__scope_below_left(stack);
   if (top == NULL) return;
   atomic_fetch_add(&left_at_exit, 1);
   if (cctx__is_strict())
@@ -103,16 +145,16 @@ static void note_left(const struct cctx_stack *stack) {
 static void drop_stack(void *memory) {
   cctx_stack *stack = memory;
   note_left(stack);
-  cut(stack, NULL); /* while it is still this thread's */
-  this_stack = NULL;
+  cut(stack, NULL, NULL); /* while it is still this thread's */
+  cctx__own.stack = NULL;
   cctx_stack_free(stack);
 }
 
 /* A thread that cannot note it for its end loses it there; a fiber's host frees it anyway. */
 cctx_stack *cctx_stack_swap(cctx_stack *stack) {
-  cctx_stack *before = this_stack;
+  cctx_stack *before = cctx__own.stack;
   pthread_setspecific(at_exit, stack);
-  this_stack = stack;
+  cctx__own.stack = stack;
   return before;
 }
 
@@ -122,67 +164,79 @@ __attribute__((constructor)) static void make_key(void) {
 
 /* Called again after the thread's clean-up, by another library's destructor, it makes a new
  * stack, for which the system runs drop_stack once more. */
-struct cctx_stack *cctx__stack(bool make) {
-  if (this_stack == NULL && make) {
-    struct cctx_stack *stack = cctx__alloc(sizeof *stack);
-    if (stack == NULL) return NULL;
-    stack->top = NULL;
-    atomic_init(&stack->left, 0);
-    if (pthread_setspecific(at_exit, stack) != 0) {
-      cctx__free(stack);
-      return NULL;
-    }
-    this_stack = stack;
+struct cctx_stack *cctx__stack_need(void) {
+  struct cctx_stack *stack = cctx__own.stack;
+  if (stack) return stack;
+  stack = cctx__alloc(sizeof *stack);
+  if (stack == NULL) return NULL;
+  *stack = (struct cctx_stack){.top = NULL};
+  if (pthread_setspecific(at_exit, stack) != 0) {
+    cctx__free(stack);
+    return NULL;
   }
-  return this_stack;
+  return cctx__own.stack = stack;
 }
 
 struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
+  struct cctx_stack *own = cctx__own.stack;
   struct scope *scope;
   *token = (cctx_token){NULL, 0};
-  scope = (struct scope *)(void *)cctx__pool_take(&pool);
+  if (own && own->spare)
+    scope = take_spare(own);
+  else
+    scope = (struct scope *)(void *)cctx__pool_take(&pool);
   if (scope == NULL) return NULL;
-  scope->kind = kind;
-  scope->stack = NULL;
+  scope->live = scope->item.generation;
+  atomic_store_explicit(&scope->kind, kind, memory_order_relaxed);
+  atomic_store_explicit(&scope->stack, NULL, memory_order_relaxed);
   scope->below = NULL;
   scope->ctx = NULL;
   scope->tag = NULL;
   scope->handed_over = false;
   scope->stamp = 0;
   scope->place = (struct cctx_place){0, NULL, 0};
-  atomic_store(&scope->left, false);
+  atomic_store_explicit(&scope->left, false, memory_order_relaxed);
   scope->variable = NULL;
-  cctx__site_set(&scope->site, NULL, 0);
-  *token = (cctx_token){scope, scope->item.generation};
+  scope->site.file[0] = '\0';
+  scope->site.line = 0;
+  *token = (cctx_token){scope, scope->live};
   return scope;
 }
 
 void cctx__scope_push(struct cctx_stack *stack, struct scope *scope) {
   drop_left(stack);
-  scope->stack = stack;
+  atomic_store_explicit(&scope->stack, stack, memory_order_relaxed);
   scope->below = stack->top;
   stack->top = scope;
 }
 
-bool cctx__scope_end(const cctx_token *token, struct cctx_stack *stack,
-                     struct scope **mine) {
-  struct scope *scope = token->scope;
+/* End a scope of another thread's stack, whose thread waits for the lock before it frees it. */
+static bool end_elsewhere(struct scope *scope, uint64_t generation) {
   bool in_use;
-  *mine = NULL;
-  if (scope == NULL) return false;
   cctx__lock();
-  in_use = scope->item.generation == token->generation;
+  in_use = expire(scope, generation);
   if (in_use) {
-    expire(scope);
-    if (scope->stack == NULL || scope->stack == stack)
-      *mine = scope;
-    else {
-      atomic_store(&scope->left, true);
-      atomic_fetch_add(&scope->stack->left, 1);
-    }
+    struct cctx_stack *stack = scope->stack;
+    remember(scope, generation);
+    atomic_store(&scope->left, true);
+    atomic_fetch_add(&stack->left, 1);
   }
   cctx__unlock();
   return in_use;
+}
+
+/* Of a token that is stale the stack may be any: then it cannot be ended on any way. */
+bool cctx__scope_end(const cctx_token *token, struct cctx_stack *stack,
+                     struct scope **mine) {
+  struct scope *scope = token->scope;
+  struct cctx_stack *on;
+  *mine = NULL;
+  if (scope == NULL) return false;
+  on = atomic_load_explicit(&scope->stack, memory_order_relaxed);
+  if (on != NULL && on != stack) return end_elsewhere(scope, token->generation);
+  if (!end_here(scope, token->generation)) return false;
+  *mine = scope;
+  return true;
 }
 
 enum scope_kind cctx__scope_kind(const cctx_token *token) {
@@ -206,7 +260,7 @@ void cctx__scope_site(const cctx_token *token, struct site *out) {
 }
 
 void cctx__scope_pop(struct cctx_stack *stack, struct scope *scope) {
-  cut(stack, scope->below);
+  cut(stack, scope, scope->below);
   drop_left(stack);
 }
 
@@ -219,9 +273,16 @@ void cctx__scope_unlink(struct cctx_stack *stack, struct scope *scope) {
 }
 
 void cctx__scope_free(struct scope *scope) {
+  struct cctx_stack *own = cctx__own.stack;
+  atomic_store_explicit(&scope->kind, SCOPE_FREE, memory_order_relaxed);
+  atomic_store_explicit(&scope->stack, NULL, memory_order_relaxed);
+  if (own && own->spare_n < SPARE_MAX) {
+    scope->below = own->spare;
+    own->spare = scope;
+    own->spare_n++;
+    return;
+  }
   cctx__lock();
-  scope->kind = SCOPE_FREE;
-  scope->stack = NULL;
   cctx__pool_give(&pool, &scope->item);
   cctx__unlock();
 }
@@ -230,8 +291,4 @@ void cctx__scope_discard(struct scope *scope) {
   scope->item.generation++;
   scope->kind = SCOPE_FREE;
   cctx__pool_give(&pool, &scope->item);
-}
-
-struct scope *cctx__scope_top(const struct cctx_stack *stack) {
-  return stack ? below_left(stack) : NULL;
 }

@@ -19,31 +19,43 @@ enum scope_kind {
 
 /* Type-stable: a scope's memory is a scope for ever, so a stale token may look at it. It is
  * never on the C stack, which greenlets copy. Who holds a token of the item's generation has a
- * scope in use. The other fields are the owning thread's, but for `left`. */
+ * scope in use, and who raises that has ended it. The other fields are the owning thread's, but
+ * for `left`. */
 struct scope {
   struct pool_item item;
-  enum scope_kind kind;
-  struct cctx_stack *stack; /* that it is on; NULL: a variable scope */
-  struct scope *below;      /* on that stack */
-  cctx *ctx;                /* owned; NULL: the mark ASK, or a variable scope */
-  const void *tag;          /* on whose behalf */
-  bool handed_over;         /* outlives its request */
-  uint64_t stamp;           /* when: later scopes have higher ones */
-  struct cctx_place place;  /* where the thread's interpreter stood */
-  uint64_t writes;          /* how often the thread had written the variable */
-  atomic_bool left;         /* left from where it could not be reached: skip it */
-  void *variable;           /* the interpreter's handle, of a variable scope */
-  struct site site;         /* where it was attached; known in strict mode */
+  _Atomic(enum scope_kind) kind;
+  _Atomic(struct cctx_stack *) stack; /* that it is on; NULL: a variable scope */
+  uint64_t live;                      /* the generation in which it is in use */
+  struct scope *below;                /* on that stack */
+  cctx *ctx;                          /* owned; NULL: the mark ASK, or a variable scope */
+  const void *tag;                    /* on whose behalf */
+  bool handed_over;                   /* outlives its request */
+  uint64_t stamp;                     /* when: later scopes have higher ones */
+  struct cctx_place place;            /* where the thread's interpreter stood */
+  uint64_t writes;                    /* how often the thread had written the variable */
+  atomic_bool left;                   /* left from where it could not be reached: skip it */
+  void *variable;                     /* the interpreter's handle, of a variable scope */
+  struct site site;                   /* where it was attached; known in strict mode */
 };
 
 /* The scopes of one thread. */
 struct cctx_stack {
   struct scope *top;
-  atomic_uint left; /* how many of its scopes are marked so; raised under the lock */
+  atomic_uint left;    /* how many of its scopes are marked so; raised under the lock */
+  struct scope *spare; /* free, for the next attach here; linked by `below` */
+  unsigned spare_n;
 };
 
-/* This thread's stack; NULL if it has none and `make` is false, or for lack of memory. */
-struct cctx_stack *cctx__stack(bool make);
+/* What a thread has of its own, in one place: each place that is read costs a call. */
+struct own {
+  struct cctx_stack *stack; /* NULL: none yet */
+  unsigned muted;           /* see core/current.c, as for the next */
+  uint64_t variable_writes;
+};
+extern _Thread_local struct own cctx__own;
+
+/* This thread's stack, made if it has none: NULL for lack of memory. */
+struct cctx_stack *cctx__stack_need(void);
 
 /* How many threads have ended with a scope in force. */
 uint64_t cctx__stacks_left(void);
@@ -82,7 +94,14 @@ void cctx__scope_free(struct scope *scope);
 /* Free a scope that was never pushed: its token is stale. Under the lock. */
 void cctx__scope_discard(struct scope *scope);
 
+/* What is below the lowest scope that was left elsewhere, which ended whatever was attached
+ * inside it; the top if there is none. */
+struct scope *cctx__scope_below_left(const struct cctx_stack *stack);
+
 /* The highest scope of `stack` (or NULL) that has not ended elsewhere; frees none. */
-struct scope *cctx__scope_top(const struct cctx_stack *stack);
+static inline struct scope *cctx__scope_top(const struct cctx_stack *stack) {
+  if (stack == NULL) return NULL;
+  return atomic_load(&stack->left) == 0 ? stack->top : cctx__scope_below_left(stack);
+}
 
 #endif

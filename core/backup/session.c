@@ -96,15 +96,12 @@ int cctx__session_state_at(const struct mark *mark, int64_t now) {
   return state;
 }
 
-/* Whether the clock has to be looked at. */
-static bool has_limit(const struct mark *mark) {
-  while (mark && mark->limit == CCTX_NEVER) mark = mark->outer;
-  return mark != NULL;
-}
-
+/* Without a limit the clock is not looked at. */
 int cctx_session_state(const cctx *ctx) {
+  const struct mark *mark = ctx->mark;
   assert(cctx__is_live(ctx) && "cctx_session_state: no context, or one given back");
-  return cctx__session_state_at(ctx->mark, has_limit(ctx->mark) ? cctx_now() : INT64_MIN);
+  while (mark && mark->limit == CCTX_NEVER) mark = mark->outer;
+  return cctx__session_state_at(ctx->mark, mark ? cctx_now() : INT64_MIN);
 }
 
 int cctx_session_disable(cctx *ctx) {

@@ -108,8 +108,8 @@ FAULTS = [
         "What was inherited answers after its request has ended, as on a pool's thread.",
         "python",
         "core/current.c",
-        "  if (!found.handed_over && cctx_has_ended(found.ctx))",
-        "  if (false && cctx_has_ended(found.ctx))",
+        "  if (!found.handed_over && cctx__mark_has_ended(found.ctx->mark))",
+        "  if (false && cctx__mark_has_ended(found.ctx->mark))",
     ),
     Fault(
         "no_handing_over",
@@ -124,14 +124,8 @@ FAULTS = [
         "A token that was used once ends the scope that has its memory now.",
         "lua",
         "core/scope.c",
-        """
-  in_use = scope->item.generation == token->generation;
-  if (in_use) {
-""",
-        """
-  in_use = scope->kind != SCOPE_FREE;
-  if (in_use) {
-""",
+        "  if (!end_here(scope, token->generation)) return false;",
+        "  if (scope->kind == SCOPE_FREE || !end_here(scope, scope->live)) return false;",
     ),
     Fault(
         "left_on_the_stack",
@@ -246,12 +240,10 @@ FAULTS = [
         "lua",
         "bindings/lua/coroutine.c",
         """
-  if (armed) lcctx_guard_disarm(co);
-  leave(&bracket, slot);
+  leave(&bracket, slot, status > LUA_YIELD && lua_status(co) <= LUA_YIELD);
 """,
         """
-  if (armed) lcctx_guard_disarm(co);
-  if (status <= LUA_YIELD) leave(&bracket, slot);
+  if (status <= LUA_YIELD) leave(&bracket, slot, false);
 """,
     ),
     Fault(
