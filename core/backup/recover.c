@@ -12,6 +12,7 @@
 #include "config.h"
 #include "context.h"
 #include "memory.h"
+#include "metadata.h"
 #include "session.h"
 
 static const struct cctx_recovery usual;
@@ -72,15 +73,39 @@ static int replace(struct recovery *recovery, cctx *ctx) {
   return CCTX_OK;
 }
 
+static bool is_wanted(const struct recovery *recovery, unsigned scope) {
+  unsigned scopes = recovery->how->scopes;
+  if (scopes == 0) scopes = CCTX_SCOPE_BIT(CCTX_REQUEST);
+  return (scopes & CCTX_SCOPE_BIT(scope)) != 0;
+}
+
+/* Whether the outcome lacks all pairs of the session, and each is of a scope to be recovered. */
+static bool lacks_all(const struct recovery *recovery) {
+  const struct pairs *table = cctx__metadata_seen(recovery->prev);
+  if (cctx_metadata_count(recovery->ctx) > 0) return false;
+  for (size_t i = 0; i < table->n; i++)
+    if (!is_wanted(recovery, table->at[i].scope)) return false;
+  return true;
+}
+
+/* Then the table is copied as it is: it was within the budget. */
+static int copy_table(struct recovery *recovery) {
+  struct recipe recipe = {.old = cctx__metadata_seen(recovery->prev), .copies = true};
+  cctx *ctx;
+  int status = cctx__metadata_derive(__builtin_return_address(0), &ctx, recovery->ctx,
+                                     &recipe, NULL);
+  if (status != CCTX_OK) return status;
+  recovery->did.pairs = (unsigned)recipe.old->n;
+  return replace(recovery, ctx);
+}
+
 /* The pairs of the session in these scopes that the outcome has not got. */
 static size_t collect_pairs(const struct recovery *recovery,
                             struct cctx_metadata_pair *pairs) {
-  unsigned scopes = recovery->how->scopes;
   struct cctx_metadata_pair pair;
   size_t n = 0;
-  if (scopes == 0) scopes = CCTX_SCOPE_BIT(CCTX_REQUEST);
   for (size_t i = 0; cctx_metadata_at(recovery->prev, i, &pair) == CCTX_OK; i++)
-    if ((scopes & CCTX_SCOPE_BIT((unsigned)pair.scope)) != 0 &&
+    if (is_wanted(recovery, (unsigned)pair.scope) &&
         cctx_metadata(recovery->ctx, pair.name, NULL) == NULL)
       pairs[n++] = pair;
   return n;
@@ -110,6 +135,7 @@ static int take_metadata(struct recovery *recovery) {
   struct cctx_metadata_pair *pairs;
   int status;
   if (most == 0 || (recovery->how->flags & CCTX_RECOVER_NO_METADATA)) return CCTX_OK;
+  if (lacks_all(recovery)) return copy_table(recovery);
   pairs = cctx__alloc(most * sizeof *pairs);
   if (pairs == NULL) return CCTX_ENOMEM;
   status = add_pairs(recovery, pairs, collect_pairs(recovery, pairs));
