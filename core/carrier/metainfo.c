@@ -211,9 +211,17 @@ struct seen {
 };
 
 static bool was_seen(struct seen *seen, const char *name, size_t len) {
-  uint32_t hash = cctx__hash(cctx__text_of(name, len));
-  uint64_t bit = (uint64_t)1 << (hash & 63), *word = &seen->bits[hash >> 6 & 15];
-  bool was = (*word & bit) != 0;
+  uint64_t hash = len, bit, *word, part;
+  bool was;
+  for (; len >= sizeof part; len -= sizeof part, name += sizeof part) {
+    memcpy(&part, name, sizeof part);
+    hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
+  }
+  for (part = 0; len > 0; len--) part = part << 8 | (unsigned char)*name++;
+  hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+  bit = (uint64_t)1 << (hash & 63);
+  word = &seen->bits[hash >> 6];
+  was = (*word & bit) != 0;
   *word |= bit;
   return was;
 }

@@ -18,8 +18,9 @@ bool cctx__sending_next(struct cctx__sending *sending, enum cctx_metadata_scope 
   const struct cctx_policy *policy = sending->policy;
   struct cctx_metadata_pair at;
   while (cctx_metadata_at(sending->ctx, sending->i++, &at) == CCTX_OK) {
-    struct cctx__text name = cctx__text_of(at.name, strlen(at.name));
+    struct cctx__text name;
     if (at.scope != scope) continue;
+    name = cctx__text_of(at.name, strlen(at.name));
     if (!cctx__is_listed(policy->send, name)) {
       sending->counts->withheld++;
       continue;
