@@ -33,5 +33,6 @@
 #include <cctx/cpp/ref.hpp>      /* cctx::ref: derive, cancel, ask */
 #include <cctx/cpp/scope.hpp>    /* cctx::scope, request, finish_guard */
 #include <cctx/cpp/observer.hpp> /* cctx::loop, cctx::observer */
+#include <cctx/cpp/backup.hpp>   /* cctx::backup, manager, recover */
 
 #endif

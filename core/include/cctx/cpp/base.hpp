@@ -3,6 +3,7 @@
 #ifndef CCTX_CPP_BASE_HPP
 #define CCTX_CPP_BASE_HPP
 
+#include <cctx/backup.h>
 #include <cctx/clock.h>
 #include <cctx/context.h>
 
@@ -23,6 +24,8 @@ struct cctx {
   class scope;
   class request;
   class finish_guard;
+  class backup;
+  class manager;
   class loop;
   class observer;
 
@@ -30,6 +33,16 @@ struct cctx {
   static ref todo() noexcept;
   /** With a reference of its own. */
   static ref current() noexcept;
+  /** nullopt: what is current belongs to no session. */
+  static std::optional<ref> current_session() noexcept;
+
+  /** `cur`, or what is made of it by taking over what it lacks from the current session.
+   *  std::runtime_error for what a handler in `how` answers. */
+  static ref recover(const ref &cur, const struct cctx_recovery &how = {},
+                     struct cctx_recovered *result = nullptr);
+  template <class F>
+  static ref recover_if(const ref &cur, F &&decide, struct cctx_recovery how = {},
+                        struct cctx_recovered *result = nullptr);
 
   cctx() = delete;
   cctx(const cctx &) = delete;

@@ -8,6 +8,8 @@
 #include <cctx/current.h>
 #include <cctx/loop.h>
 #include <cctx/metadata.h>
+#include <cctx/response.h>
+#include <cctx/session.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -159,6 +161,42 @@ public:
     return text ? std::optional(std::string_view(text, len)) : std::nullopt;
   }
 
+  /* Sessions: std::logic_error where there is none. */
+
+  [[nodiscard]] ref with_session(const char *file = __builtin_FILE(),
+                                 int line = __builtin_LINE()) const {
+    return adopt(cctx_with_session_at(ctx_, CCTX_NEVER, file, line));
+  }
+  /** Disabled by itself after that time. */
+  template <class Rep, class Period>
+  [[nodiscard]] ref with_session(const std::chrono::duration<Rep, Period> &timeout,
+                                 const char *file = __builtin_FILE(),
+                                 int line = __builtin_LINE()) const {
+    return adopt(cctx_with_session_at(ctx_, clock::to_ns(timeout), file, line));
+  }
+  /** One of enum cctx_session_state. */
+  int session_state() const noexcept { return cctx_session_state(ctx_); }
+  /** Whether this call did. */
+  bool disable_session() const { return changed(cctx_session_disable(ctx_)); }
+  bool end_session(const char *file = __builtin_FILE(), int line = __builtin_LINE()) const {
+    return changed(cctx_session_end_at(ctx_, file, line));
+  }
+
+  /* Responses. Errors as with_metadata, and std::logic_error where nothing takes one. */
+
+  [[nodiscard]] ref with_response(enum cctx_response_policy policy = CCTX_LAST) const {
+    return adopt(cctx_with_response(ctx_, policy));
+  }
+  /** Of the request that is served; and of the call that is made, for its transport. */
+  void set_response(const char *name, std::string_view value) const {
+    send(cctx_response_set, name, value);
+  }
+  void receive_response(const char *name, std::string_view value) const {
+    send(cctx_response_receive, name, value);
+  }
+  /** What it holds now, as metadata. */
+  ref response() const noexcept { return ref(cctx_response(ctx_)); }
+
   /* Waiting. */
 
   int wait() const noexcept { return cctx_wait(ctx_, CCTX_NEVER); }
@@ -178,6 +216,24 @@ public:
 
 private:
   explicit ref(cctx *ctx) noexcept : ctx_(ctx) {}
+
+  static bool changed(int result) {
+    if (result < 0) throw std::logic_error("cctx: the context belongs to no session");
+    return result == 1;
+  }
+
+  template <class F> void send(F *to, const char *name, std::string_view value) const {
+    const char *text = value.data() ? value.data() : "";
+    const struct cctx_metadata_pair pair = {CCTX_HOP, name, text, value.size()};
+    switch (to(ctx_, &pair, 1, nullptr)) {
+    case CCTX_OK: return;
+    case CCTX_EINVAL: throw std::invalid_argument("cctx: not a name of metadata");
+    case CCTX_ETOOBIG: throw std::length_error("cctx: metadata over its budget");
+    case CCTX_ENOMEM: throw std::bad_alloc();
+    default: throw std::logic_error("cctx: there is no response, or it has ended");
+    }
+  }
+
   cctx *ctx_; /* never null */
 };
 

@@ -7,6 +7,7 @@
 #include <cctx/request.h>
 
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 /* ---- Blocks ---------------------------------------------------------------------- */
@@ -38,6 +39,17 @@ public:
       : file_(file), line_(line) {
     if (cctx_request_begin_at(&request_, parent.get(), nullptr, file, line) != CCTX_OK)
       throw std::bad_alloc();
+  }
+  /** std::invalid_argument, std::length_error for its metadata. */
+  request(const ref &parent, const struct cctx_request_options &options,
+          const char *file = __builtin_FILE(), int line = __builtin_LINE())
+      : file_(file), line_(line) {
+    switch (cctx_request_begin_at(&request_, parent.get(), &options, file, line)) {
+    case CCTX_OK: return;
+    case CCTX_EINVAL: throw std::invalid_argument("cctx: not a name of metadata");
+    case CCTX_ETOOBIG: throw std::length_error("cctx: metadata over its budget");
+    default: throw std::bad_alloc();
+    }
   }
   request(const request &) = delete;
   request &operator=(const request &) = delete;
