@@ -75,6 +75,10 @@ def mixed_hunt(build, *arguments):
     return [program, *python_hunt(build, *arguments)[1:]]
 
 
+def store_hunt(build, *arguments):
+    return [build / "tests" / "hunt" / "hunt_store", *arguments]
+
+
 def shorter(build, told):
     """The shortest schedule of the Lua hunt that still fails, and what happens in it."""
 
@@ -86,7 +90,7 @@ def shorter(build, told):
     return play(shrink(schedule, lambda steps: play(steps).returncode != 0)).stdout
 
 
-HUNTS = {"python": python_hunt, "lua": lua_hunt, "mixed": mixed_hunt}
+HUNTS = {"python": python_hunt, "lua": lua_hunt, "mixed": mixed_hunt, "store": store_hunt}
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -134,7 +138,7 @@ def test_a_planted_fault_is_found(fault, build, tmp_path, unsanitized):
     plant(fault, build, tmp_path)
     for share in range(SHARES):
         arguments = ["--seed", 1000 + share, "--steps", 100_000 // SHARES]
-        if fault.hunt != "lua":
+        if fault.hunt in ("python", "mixed"):
             arguments.append("--no-shrink")
         done = execute(HUNTS[fault.hunt](build, *arguments), tmp_path, build)
         if done.returncode != 0:
