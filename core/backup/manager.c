@@ -186,14 +186,11 @@ static size_t sweep(cctx_manager *manager) {
   return sum;
 }
 
-/* Without a thread for it whoever binds sweeps, but only where it binds. In the child of a fork
- * there is no thread. */
-static void sweep_in_passing(cctx_manager *manager, struct shard *shard, int64_t now) {
-  int64_t interval = manager->options.gc_interval;
-  size_t n = 0;
-  if (interval == 0) return;
-  if (manager->sweeper && manager->epoch == cctx__fork_epoch()) return;
-  if (cctx__shard_is_due(shard, now, interval)) sweep_shard(manager, shard, now, &n);
+/* Without a thread for it whoever binds sweeps, but only where it binds; with one, where that
+ * does not keep up. In the child of a fork there is no thread. */
+static int64_t interval_of(const cctx_manager *manager) {
+  bool has_thread = manager->sweeper && manager->epoch == cctx__fork_epoch();
+  return has_thread ? INT64_MAX : manager->options.gc_interval;
 }
 
 static int bind(cctx_manager *manager, uint64_t id, cctx *ctx, uint64_t *serial) {
@@ -201,11 +198,13 @@ static int bind(cctx_manager *manager, uint64_t id, cctx *ctx, uint64_t *serial)
   struct binding *binding = cctx__alloc(sizeof *binding);
   int64_t now = cctx_now();
   uint64_t own;
+  bool is_due;
+  size_t n = 0;
   if (binding == NULL) return CCTX_ENOMEM;
   *binding = (struct binding){.id = id, .since = now, .ctx = ctx};
-  own = cctx__shard_add(shard, binding);
+  own = cctx__shard_add(shard, binding, interval_of(manager), &is_due);
   if (serial) *serial = own;
-  sweep_in_passing(manager, shard, now);
+  if (is_due) sweep_shard(manager, shard, now, &n);
   return CCTX_OK;
 }
 

@@ -46,7 +46,8 @@ void cctx__shard_empty(struct shard *shard) {
   pthread_mutex_destroy(&shard->lock);
 }
 
-uint64_t cctx__shard_add(struct shard *shard, struct binding *binding) {
+uint64_t cctx__shard_add(struct shard *shard, struct binding *binding, int64_t interval,
+                         bool *is_due) {
   /* Of the process: a token of a manager that was closed fits nothing in the next one. */
   static _Atomic uint64_t serials;
   struct binding **bucket = bucket_of(shard, binding->id);
@@ -56,6 +57,8 @@ uint64_t cctx__shard_add(struct shard *shard, struct binding *binding) {
   binding->next = *bucket;
   *bucket = binding;
   shard->n++;
+  *is_due = interval > 0 && (binding->since - shard->swept >= interval ||
+                             shard->n > 2 * shard->kept + CCTX__GROWTH);
   pthread_mutex_unlock(&shard->lock);
   return serial;
 }
@@ -109,17 +112,10 @@ struct binding *cctx__shard_sweep(struct shard *shard, int64_t now, int64_t max_
         link = &(*link)->next;
       else
         bury(shard, link, &dead);
+  shard->kept = shard->n;
   *n = before - shard->n;
   pthread_mutex_unlock(&shard->lock);
   return dead;
-}
-
-bool cctx__shard_is_due(struct shard *shard, int64_t now, int64_t interval) {
-  bool is_due;
-  pthread_mutex_lock(&shard->lock);
-  is_due = now - shard->swept >= interval;
-  pthread_mutex_unlock(&shard->lock);
-  return is_due;
 }
 
 size_t cctx__shard_count(struct shard *shard) {

@@ -21,16 +21,22 @@ struct shard {
   pthread_mutex_t lock; /* guards the rest; no memory is taken or given under it */
   struct binding *buckets[CCTX__BUCKETS];
   size_t n;
-  int64_t swept; /* when it was last */
+  size_t kept;   /* how many the last sweep left */
+  int64_t swept; /* when that was */
 };
+
+/* With so many more than twice what the last sweep left, the next one does not wait. */
+#define CCTX__GROWTH 256
 
 void cctx__shard_init(struct shard *shard, int64_t now);
 
 /* Give back all that is bound: nobody uses it any more. */
 void cctx__shard_empty(struct shard *shard);
 
-/* Bind it, above others of its id. Its serial, which no other binding of this process has. */
-uint64_t cctx__shard_add(struct shard *shard, struct binding *binding);
+/* Bind it, above others of its id, and tell whether the last sweep is `interval` (0: no matter)
+ * ago, or there are many more by now. Its serial, which no other binding of this process has. */
+uint64_t cctx__shard_add(struct shard *shard, struct binding *binding, int64_t interval,
+                         bool *is_due);
 
 /* The newest binding of `id`: its context, with a reference of its own; NULL: none. */
 cctx *cctx__shard_find(struct shard *shard, uint64_t id);
@@ -41,9 +47,6 @@ struct binding *cctx__shard_remove(struct shard *shard, uint64_t id, uint64_t se
 /* Take what is of no use at `now`, or older than `max_age` (0: no matter), `*n` of them. */
 struct binding *cctx__shard_sweep(struct shard *shard, int64_t now, int64_t max_age,
                                   size_t *n);
-
-/* Whether its last sweep is `interval` ago. */
-bool cctx__shard_is_due(struct shard *shard, int64_t now, int64_t interval);
 
 size_t cctx__shard_count(struct shard *shard);
 void cctx__shard_show(struct shard *shard, struct gallery *gallery);

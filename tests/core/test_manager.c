@@ -424,55 +424,6 @@ TEST(a_manager_works_in_the_child_of_a_fork_without_its_thread) {
   cctx_manager_close(manager);
 }
 
-/* What a stress run reads must be of the id that it asked for. */
-enum { IDS = 64, THREADS = 4 };
-static cctx_key whose = CCTX_KEY_INIT("whose");
-static atomic_llong wrong;
-
-static long long rounds(void) {
-  const char *text = getenv("CCTX_THOROUGH");
-  return text && *text ? 250000 : 10000; /* of each thread; of all of them 10^6 */
-}
-
-static void *serve(void *manager) {
-  static atomic_uint next;
-  uint64_t mine = atomic_fetch_add(&next, 1) % THREADS;
-  for (long long i = 0; i < rounds(); i++) {
-    uint64_t id = mine + THREADS * (uint64_t)(i % (IDS / THREADS));
-    cctx *session = cctx_with_session(cctx_background(), CCTX_NEVER);
-    cctx *ctx = cctx_with_value(session, &whose, cctx_int(i * THREADS + (int64_t)mine));
-    cctx_variant value = cctx_int(-1);
-    cctx *found;
-    uint64_t serial;
-    if (cctx_manager_bind(manager, id, ctx, &serial) != 0) atomic_fetch_add(&wrong, 1);
-    found = cctx_manager_get(manager, id, NULL);
-    if (found) cctx_value(found, &whose, &value);
-    if (value.as.i != i * THREADS + (int64_t)mine) atomic_fetch_add(&wrong, 1);
-    cctx_unref(found);
-    cctx_session_end(session);
-    found = cctx_manager_get(manager, id, NULL);
-    if (found) atomic_fetch_add(&wrong, 1);
-    if (i % 2) cctx_manager_unbind(manager, id, serial); /* or the sweeper has it */
-    cctx_unref(ctx);
-    cctx_unref(session);
-  }
-  return NULL;
-}
-
-TEST(many_sessions_over_few_ids_read_nothing_wrong_and_keep_no_memory) {
-  struct cctx_manager_options options = {
-      .shards = 16, .gc_interval = 1000000, .thread = true};
-  cctx_manager *manager = manager_of(&options);
-  pthread_t threads[THREADS];
-  for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, serve, manager);
-  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-  CHECK_EQ(atomic_load(&wrong), 0);
-  cctx_manager_sweep(manager);
-  CHECK_EQ(bound(manager), 0);
-  cctx_manager_close(manager); /* what its thread has just taken is given back by then */
-  CHECK_EQ(cctx_alive(), 0);
-}
-
 static bool make_bind_and_sweep(void) {
   struct cctx_manager_options options = {.shards = 1};
   cctx_manager *manager = NULL;

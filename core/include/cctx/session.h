@@ -100,10 +100,12 @@ typedef struct cctx_manager cctx_manager;
 
 /** How a manager works. Begin with CCTX_MANAGER_OPTIONS. */
 struct cctx_manager_options {
-  int shards;          /**< 1 to CCTX_SHARDS_MAX: how many tables, each with its own lock */
-  int64_t gc_interval; /**< ns between two sweeps; 0: none by itself */
-  int64_t max_age;     /**< ns after which a sweep takes any binding; 0: never */
-  bool thread;         /**< a thread of its own sweeps; else who binds sweeps one shard */
+  int shards; /**< 1 to CCTX_SHARDS_MAX: how many tables, each with its own lock */
+  int64_t
+      gc_interval; /**< ns between two sweeps, less where many more are bound by then; 0:
+                            none by itself */
+  int64_t max_age; /**< ns after which a sweep takes any binding; 0: never */
+  bool thread;     /**< a thread of its own sweeps; else who binds sweeps one shard */
 };
 #define CCTX_SHARDS_MAX 65536
 #define CCTX_MANAGER_OPTIONS                                                               \
