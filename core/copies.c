@@ -113,8 +113,10 @@ static bool is_mapped(const struct dl_phdr_info *object, const ElfW(Phdr) * part
 
 /* ---- Finding copies ------------------------------------------------------------------ */
 
+/* What is said of it is copied: it may be gone once the loader may go on. */
 struct copy {
   const struct cctx__core *core;
+  char version[32];
   char file[PATH_MAX];
 };
 
@@ -130,6 +132,7 @@ static bool is_same(const struct cctx__core *core) {
 /* The program itself has no name. */
 static void fill(struct copy *copy, const struct cctx__core *core, const char *name) {
   copy->core = core;
+  snprintf(copy->version, sizeof copy->version, "%s", core->version);
   if (*name == '\0') name = "/proc/self/exe";
   if (realpath(name, copy->file) == NULL)
     snprintf(copy->file, sizeof copy->file, "%s", name);
@@ -184,6 +187,6 @@ int cctx_core_check(const char *needed, char *why, size_t size) {
       why, size,
       "this process has two cores of cctx, %s (%s) and %s (%s), and what is set in one "
       "is not seen in the other: let both use one libcctx.so.0, under this name",
-      search.own.file, CCTX_VERSION_STRING, search.other.file, search.other.core->version);
+      search.own.file, CCTX_VERSION_STRING, search.other.file, search.other.version);
   return CCTX_EBUSY;
 }
