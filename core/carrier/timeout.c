@@ -54,6 +54,11 @@ static int64_t power_of_ten(size_t n) {
   return power;
 }
 
+/* unit * part / power, rounded down, where part < power: exact, and no step overflows. */
+static int64_t part_of(int64_t unit, int64_t part, int64_t power) {
+  return unit / power * part + unit % power * part / power;
+}
+
 int cctx__decimal_parse(struct cctx__text text, int64_t unit, int64_t *timeout) {
   int64_t count, part = 0;
   if (!cctx__take_number(&text, WHOLE_MAX, &count)) return CCTX_EINVAL;
@@ -62,7 +67,7 @@ int cctx__decimal_parse(struct cctx__text text, int64_t unit, int64_t *timeout) 
     if (*text.at++ != '.') return CCTX_EINVAL;
     text.len = digits;
     if (!cctx__take_number(&text, FRACTION_MAX, &part) || text.len > 0) return CCTX_EINVAL;
-    part = (int64_t)((double)part / (double)power_of_ten(digits) * (double)unit);
+    part = part_of(unit, part, power_of_ten(digits));
   }
   *timeout = count > (CCTX_NEVER - part) / unit ? CCTX_NEVER : count * unit + part;
   return CCTX_OK;

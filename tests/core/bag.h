@@ -24,7 +24,8 @@ static size_t bag_find(const struct bag *bag, const char *name) {
   return i;
 }
 
-static const char *bag_get(const struct bag *bag, const char *name) {
+__attribute__((unused)) static const char *bag_get(const struct bag *bag,
+                                                   const char *name) {
   size_t i = bag_find(bag, name);
   return i < bag->n ? bag->values[i] : NULL;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The grpc-timeout: units, bounds, and what is refused. */
+/* Timeouts in fields: units, bounds, decimals, and what is refused. */
 #include <cctx.h>
 #include <string.h>
 
+#include "bag.h"
 #include "check.h"
 
 static int64_t parsed(const char *text) {
@@ -53,4 +54,25 @@ TEST(anything_else_is_refused) {
   int64_t timeout = -7;
   CHECK_EQ(cctx_grpc_timeout_parse("1\0S", 3, &timeout), CCTX_EINVAL);
   CHECK_EQ(timeout, -7);
+}
+
+/* What a header of one's own says, in `unit`. */
+static int64_t timeout_of(const char *text, int64_t unit) {
+  struct cctx_policy policy = {.read = CCTX_FIELD_TIMEOUT,
+                               .timeout = {.name = "x-timeout", .unit = unit}};
+  struct bag bag = {0};
+  cctx_clock_set(0);
+  bag_add(&bag, "x-timeout", text);
+  cctx *ctx = bag_extract(&bag, &policy, NULL);
+  int64_t timeout = cctx_remaining(ctx);
+  bag_empty(&bag);
+  cctx_unref(ctx);
+  return timeout;
+}
+
+TEST(the_decimals_of_a_header_of_ones_own_are_exact) {
+  CHECK_EQ(timeout_of("0.000000015", CCTX_SECOND), 15);
+  CHECK_EQ(timeout_of("2.000000063", CCTX_SECOND), 2000000063);
+  CHECK_EQ(timeout_of("0.008641969", 3600 * CCTX_SECOND), INT64_C(8641969) * 3600);
+  CHECK_EQ(timeout_of("0.999999999", INT64_MAX / 2), INT64_C(4611686013815701884));
 }
