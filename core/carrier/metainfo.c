@@ -74,9 +74,13 @@ static size_t name_from_http(struct cctx__text name, char *out) {
   return name.len;
 }
 
-static size_t name_to_http(struct cctx__text name, char *out) {
-  for (size_t i = 0; i < name.len; i++)
-    out[i] = name.at[i] == '_' ? '-' : cctx__lower(name.at[i]);
+/* Flat: for a carrier that has nothing but letters, digits and one more character. */
+static size_t name_to_http(struct cctx__text name, bool flat, char *out) {
+  for (size_t i = 0; i < name.len; i++) {
+    char c = cctx__lower(name.at[i]);
+    bool kept = c != '_' && (!flat || cctx__is_digit(c) || (c >= 'a' && c <= 'z'));
+    out[i] = kept ? c : '-';
+  }
   return name.len;
 }
 
@@ -226,15 +230,15 @@ static bool was_seen(struct seen *seen, const char *name, size_t len) {
   return was;
 }
 
-/* Whether an earlier pair of this way through has a name that HTTP takes for the same. */
+/* Whether an earlier pair of this way through has a name that the carrier takes for the same. */
 static bool is_taken(const struct cctx__sending *sending, enum cctx_metadata_scope scope,
-                     const char *name, size_t len) {
+                     bool flat, const char *name, size_t len) {
   struct cctx_carrier_counts unused = {0};
   struct cctx__sending again = cctx__sending_begin(sending->ctx, sending->policy, &unused);
   struct cctx__pair pair;
   while (cctx__sending_next(&again, scope, &pair) && again.i < sending->i) {
     char other[CCTX_METADATA_NAME_MAX];
-    if (pair.name.len == len && name_to_http(pair.name, other) == len &&
+    if (pair.name.len == len && name_to_http(pair.name, flat, other) == len &&
         memcmp(other, name, len) == 0)
       return true;
   }
@@ -259,6 +263,7 @@ struct writer {
   struct cctx__sending sending;
   enum cctx_metadata_scope scope;
   struct seen seen;
+  bool flat;
   size_t prefix;
   char name[CCTX__NAME_ROOM]; /* prefix and all, as HTTP spells it */
   char value[VALUE_MAX + 1];  /* if it must be encoded */
@@ -267,10 +272,10 @@ struct writer {
 /* Each writes the name behind the prefix, and returns its length; or 0 if the form cannot express
  * the pair. */
 static size_t put_http(struct writer *writer, struct cctx__pair pair, char *name) {
-  size_t len = name_to_http(pair.name, name);
+  size_t len = name_to_http(pair.name, writer->flat, name);
   if (pair.value.len == 0 || !is_header_value(pair.value)) return 0;
   bool taken = was_seen(&writer->seen, name, len) &&
-               is_taken(&writer->sending, writer->scope, name, len);
+               is_taken(&writer->sending, writer->scope, writer->flat, name, len);
   return taken ? 0 : len;
 }
 
@@ -335,6 +340,7 @@ static void write_scope(const struct form *form, const cctx *ctx,
                    cctx__text_of(writer.name, spelled));
   writer.form = form;
   writer.scope = scope;
+  writer.flat = sink->source.names != CCTX_NAMES_HTTP;
   writer.sending = cctx__sending_begin(ctx, policy, sink->source.counts);
   memset(&writer.seen, 0, sizeof writer.seen);
   writer.prefix = strlen(form->prefix[which]);

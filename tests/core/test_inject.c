@@ -110,6 +110,30 @@ TEST(what_was_sent_for_one_hop_is_upstream_there_and_goes_no_further) {
   cctx_finish(ctx);
 }
 
+/* CGI has one character for all that is no letter and no digit. */
+TEST(two_names_that_a_carrier_takes_for_one_are_sent_once_and_counted) {
+  static const struct cctx_metadata_pair alike[] = {{CCTX_REQUEST, "a.b", "1", 1},
+                                                    {CCTX_REQUEST, "a_b", "2", 1},
+                                                    {CCTX_REQUEST, "ab", "3", 1}};
+  struct cctx_policy policy = cctx_policy_for(CCTX_FORMAT_METAINFO);
+  struct cctx_carrier_counts counts = {0};
+  struct bag cgi = {0}, http = {0};
+  cctx *ctx = bag_context(alike, 3);
+  policy.counts = &counts;
+  policy.write = CCTX_FIELD_METAINFO;
+  CHECK_EQ(bag_inject(ctx, &http, &policy), 0);
+  CHECK_EQ(http.n, 3);
+  CHECK_EQ(counts.unsendable, 0);
+  policy.names = CCTX_NAMES_CGI;
+  CHECK_EQ(bag_inject(ctx, &cgi, &policy), 0);
+  CHECK_EQ(cgi.n, 2);
+  CHECK_STR(bag_get(&cgi, "HTTP_RPC_PERSIST_A_B"), "1");
+  CHECK_EQ(counts.unsendable, 1);
+  bag_empty(&cgi);
+  bag_empty(&http);
+  cctx_unref(ctx);
+}
+
 TEST(what_set_returns_ends_it) {
   struct bag bag = {.fail = -77};
   CHECK_EQ(bag_inject(cctx_background(), &bag, NULL), -77);
