@@ -102,17 +102,30 @@ static void *run(void *memory) {
   return result;
 }
 
+/* What comes next in line. Found when this library is loaded: to look for it later could wait
+ * for a library whose constructor waits for this thread. */
+static _Atomic(create_fn *) original;
+
+static create_fn *need_original(void) {
+  create_fn *next = atomic_load(&original);
+  if (next == NULL) {
+    *(void **)&next = dlsym(RTLD_NEXT, "pthread_create");
+    atomic_store(&original, next);
+  }
+  return next;
+}
+
+__attribute__((constructor)) static void find_early(void) {
+  need_original();
+  has_core();
+}
+
 CCTX_API int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                             void *(*fn)(void *arg), void *arg) {
-  static _Atomic(create_fn *) found;
-  create_fn *next = atomic_load(&found);
+  create_fn *next = need_original();
   cctx *ctx = inheritance(__builtin_return_address(0));
   struct start *start = ctx ? malloc(sizeof *start) : NULL;
   int error;
-  if (next == NULL) {
-    *(void **)&next = dlsym(RTLD_NEXT, "pthread_create");
-    atomic_store(&found, next);
-  }
   if (start == NULL) {
     if (ctx) core.unref(ctx);
     return next(thread, attr, fn, arg);
