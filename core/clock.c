@@ -21,8 +21,9 @@ int64_t cctx_now(void) {
 }
 
 int64_t cctx_deadline_after(int64_t timeout) {
-  int64_t now = cctx_now();
+  int64_t now;
   if (timeout == CCTX_NEVER) return CCTX_NEVER;
+  now = cctx_now();
   if (timeout > 0 && now > CCTX_NEVER - timeout) return CCTX_NEVER;
   if (timeout < 0 && now < INT64_MIN - timeout) return INT64_MIN;
   return now + timeout;
