@@ -2,8 +2,8 @@
 /* Managers: shards, a way to sweep them, and the one that is everybody's.
  *
  * A manager that was made is its maker's. The default one may be closed at any time, so
- * whoever uses it holds it meanwhile, as its thread does while it sweeps, and the last to let go
- * frees it. Locks go from the list of managers to a shard; a shard's is held alone otherwise.
+ * whoever uses it holds it meanwhile; any is held while it is swept, as a release hook that
+ * runs then may close it; and the last to let go frees it. Locks go from the list of managers to a shard; a shard's is held alone otherwise.
  */
 #include "manager.h"
 
@@ -173,9 +173,10 @@ static struct shard *shard_of(cctx_manager *manager, uint64_t id) {
 static void sweep_shard(cctx_manager *manager, struct shard *shard, int64_t now,
                         size_t *sum) {
   size_t n;
-  cctx__bindings_free(cctx__shard_sweep(shard, now, manager->options.max_age, &n));
+  struct binding *dead = cctx__shard_sweep(shard, now, manager->options.max_age, &n);
   atomic_fetch_add_explicit(&manager->swept, n, memory_order_relaxed);
   *sum += n;
+  cctx__bindings_free(dead); /* last: a hook may close the manager */
 }
 
 static size_t sweep(cctx_manager *manager) {
@@ -255,8 +256,11 @@ int cctx_manager_unbind(cctx_manager *given, uint64_t id, uint64_t serial) {
 
 size_t cctx_manager_sweep(cctx_manager *given) {
   cctx_manager *manager = hold(given);
-  size_t n = manager ? sweep(manager) : 0;
-  done(given, manager);
+  size_t n;
+  if (manager == NULL) return 0;
+  if (given) atomic_fetch_add(&given->holders, 1);
+  n = sweep(manager);
+  let_go(manager);
   return n;
 }
 

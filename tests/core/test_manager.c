@@ -365,6 +365,37 @@ TEST(the_default_manager_may_be_closed_by_what_its_own_thread_gives_back) {
   CHECK_EQ(status, 0);
 }
 
+static void close_the_hooks(void *ptr) {
+  (void)ptr;
+  cctx_manager_close(of_hook);
+  atomic_fetch_add(&hooked, 1);
+}
+
+/* Two shards: the second is looked at after the hook. Unbinding and binding give back last. */
+TEST(a_manager_may_be_closed_by_what_its_sweep_gives_back) {
+  static cctx_key key = CCTX_KEY_INIT("closing");
+  struct cctx_manager_options options = {.shards = 2, .gc_interval = 1};
+  for (int way = 0; way < 3; way++) {
+    cctx *session = session_of(cctx_background()), *other = session_of(cctx_background());
+    cctx *ctx =
+        cctx_with_value(session, &key, cctx_pointer(&key, NULL, close_the_hooks, NULL));
+    cctx_clock_set(0);
+    of_hook = manager_of(&options);
+    atomic_store(&hooked, 0);
+    CHECK_EQ(cctx_manager_bind(of_hook, 0, ctx, NULL), 0);
+    CHECK_EQ(cctx_manager_bind(of_hook, 1, other, NULL), 0);
+    cctx_unref(ctx);
+    cctx_session_end(session);
+    cctx_clock_set(10);
+    if (way == 0) CHECK_EQ(cctx_manager_sweep(of_hook), 1);
+    if (way == 1) CHECK_EQ(cctx_manager_unbind(of_hook, 0, 0), 0);
+    if (way == 2) CHECK_EQ(cctx_manager_bind(of_hook, 2, other, NULL), 0);
+    CHECK_EQ(atomic_load(&hooked), 1);
+    cctx_unref(session);
+    cctx_unref(other);
+  }
+}
+
 static void note_id(void *arg, const struct cctx_session_info *info) {
   if (info->is_bound) *(uint64_t *)arg += info->id;
 }

@@ -117,7 +117,7 @@ CCTX_API int cctx_manager_new(cctx_manager **out,
                               const struct cctx_manager_options *options);
 
 /** Stop its sweeping, wait for its thread, and give all sessions back. No other call may be
- *  under way. NULL closes the default one, which the next use makes anew: that is always
+ *  under way, but for the one that runs the release hook which closes it. NULL closes the default one, which the next use makes anew: that is always
  *  allowed. */
 CCTX_API void cctx_manager_close(cctx_manager *manager);
 
