@@ -337,7 +337,7 @@ static void write_scope(const struct form *form, const cctx *ctx,
   unsigned which = prefix_of(policy->direction, scope == CCTX_HOP ? TRANSIT : PERSIST);
   size_t spelled = spell(form, sink->source.names, which, writer.name);
   cctx__sink_clear(sink, names_of(form, sink->source.names),
-                   cctx__text_of(writer.name, spelled));
+                   cctx__text_of(writer.name, spelled), writer.value, sizeof writer.value);
   writer.form = form;
   writer.scope = scope;
   writer.flat = sink->source.names != CCTX_NAMES_HTTP;

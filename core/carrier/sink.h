@@ -20,8 +20,8 @@ void cctx__sink_set(struct cctx__sink *sink, const char *name, const char *value
 void cctx__sink_put(struct cctx__sink *sink, const char *spelled, const char *value,
                     size_t len);
 
-/* Remove whatever begins with `spelled`. */
+/* Remove whatever begins with `spelled`, whose name with its NUL fits in `size` bytes: `room`. */
 void cctx__sink_clear(struct cctx__sink *sink, enum cctx_names names,
-                      struct cctx__text spelled);
+                      struct cctx__text spelled, char *room, size_t size);
 
 #endif

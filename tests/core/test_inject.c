@@ -52,6 +52,18 @@ TEST(what_another_request_left_is_removed) {
   bag_empty(&bag);
 }
 
+TEST(what_another_request_left_is_removed_also_under_a_very_long_name) {
+  struct cctx_policy policy = cctx_policy_for(CCTX_FORMAT_METAINFO);
+  struct bag bag = {0};
+  char name[8000] = "rpc-persist-";
+  size_t len = strlen(name);
+  memset(name + len, 'x', sizeof name - 1 - len);
+  bag_add(&bag, name, "of another");
+  CHECK_EQ(bag_inject(cctx_background(), &bag, &policy), 0);
+  CHECK_EQ(bag.n, 0);
+  bag_empty(&bag);
+}
+
 /* S53: */
 TEST(a_context_that_is_done_is_not_sent) {
   struct bag bag = {0};
