@@ -16,6 +16,7 @@
 
 #include "log.h"
 #include "server.h"
+#include "watch.h"
 
 /* Room for the headers of one request, and idle seconds until a connection is closed. */
 enum { HEADERS_MAX = 64 * 1024, IDLE_MAX = 60 };
@@ -80,6 +81,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection,
   enum MHD_Result result = MHD_queue_response(connection, answer->status, response);
   MHD_destroy_response(response);
   log_access(request);
+  request->is_sent = true;
   return result;
 }
 
@@ -109,6 +111,10 @@ static enum MHD_Result copy_header(void *arg, enum MHD_ValueKind kind, const cha
   return request_add_header(arg, name, value ? value : "") ? MHD_YES : MHD_NO;
 }
 
+static int descriptor_of(struct MHD_Connection *connection) {
+  return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
 /* Everything has arrived: give it to a worker. */
 static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *connection,
                                 struct request *request) {
@@ -125,6 +131,7 @@ static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *co
   if (status != 0) return send_text(connection, request, 503, "server is shutting down\n");
   bool is_lua = server->routes[request->route].language == LANGUAGE_LUA;
   MHD_suspend_connection(connection);
+  watch_begin(request, descriptor_of(connection));
   if (!queue_put(is_lua ? &server->lua : &server->python, request)) {
     request_answer_text(request, 503, "server is shutting down\n");
     request_finish(request);
@@ -152,6 +159,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
   struct request *request = *slot;
   (void)version;
   if (!request) return MHD_NO;
+  if (request->is_gone) return MHD_NO; /* nobody reads an answer */
   if (request->answer.status != 0) return send_answer(connection, request);
   if (!request->method) {
     if (!request_set_line(request, method, url)) return MHD_NO;
@@ -165,18 +173,31 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
   return MHD_YES;
 }
 
+/* An answer that was never asked for: the client has left. */
+static void log_lost(struct request *request) {
+  request->answer.status = WATCH_STATUS;
+  log_access(request);
+}
+
 static void end_request(void *arg, struct MHD_Connection *connection, void **slot,
                         enum MHD_RequestTerminationCode why) {
   (void)arg;
   (void)connection;
   (void)why;
-  if (*slot) request_free(*slot);
+  struct request *request = *slot;
+  if (request && request->begun && !request->is_sent) log_lost(request);
+  if (request) request_free(request);
   *slot = NULL;
 }
 
 /* ---- The daemon ---- */
 
 bool http_start(struct server *server, int fd, char *why, size_t size) {
+  int failed = watch_start();
+  if (failed) {
+    snprintf(why, size, "%s", strerror(failed));
+    return false;
+  }
   errno = 0;
   daemon_of_process = MHD_start_daemon(
       MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle,
@@ -194,4 +215,7 @@ void http_quiesce(void) {
   if (fd != MHD_INVALID_SOCKET) close(fd);
 }
 
-void http_stop(void) { MHD_stop_daemon(daemon_of_process); }
+void http_stop(void) {
+  MHD_stop_daemon(daemon_of_process);
+  watch_stop();
+}

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "wait.h"
+#include "watch.h"
 
 /* All that are begun and not finished, so that a shutdown finds their contexts. Canceling
  * runs nobody's code, and so is done with the lock held. */
@@ -27,6 +28,7 @@ struct request *request_new(const char *uri) {
   const char *mark = strchr(uri, '?');
   request->number = ++count;
   request->arrived = cctx_now();
+  request->watched = -1;
   strcpy(request->trace, "-");
   const char *nul = strstr(uri, "%00");
   request->is_cut = nul && (!mark || nul < mark);
@@ -119,6 +121,7 @@ static void answer_response(struct request *request) {
 }
 
 void request_finish(struct request *request) {
+  watch_end(request);
   answer_response(request);
   pthread_mutex_lock(&lock);
   *request->live_link = request->live_next;

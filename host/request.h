@@ -39,7 +39,9 @@ struct request {
   struct answer answer;
   void (*resume)(struct request *request); /* gives it back to the I/O thread */
   void *connection;                        /* of the I/O thread */
-  bool begun;
+  int watched;                             /* its descriptor, of watch.c; -1: none */
+  bool is_gone; /* its client has left; of watch.c until watch_end */
+  bool begun, is_sent;
   struct request *next;                   /* in a queue */
   struct request *live_next, **live_link; /* between begin and finish */
 };

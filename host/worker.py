@@ -140,7 +140,15 @@ async def _guard(awaitable):
 
 async def _finish(ticket, context, awaitable):
     try:
-        result = await asyncio.wait_for(_guard(awaitable), context.remaining())
+        # Once the context is done, for whatever reason, the handler is cancelled.
+        task = asyncio.ensure_future(_guard(awaitable))
+        observer = context.on_done(lambda _: task.cancel())
+        if context.err() is not None:
+            task.cancel()  # before its first step, which the observer may come after
+        try:
+            result = await task
+        finally:
+            observer.off()
         _answer(ticket, result)
     except BaseException as error:
         _fail(ticket, context, error)
