@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "late.h"
 #include "log.h"
 #include "server.h"
 #include "watch.h"
@@ -70,6 +71,11 @@ static void add_headers(struct MHD_Response *response, const struct request *req
     MHD_add_response_header(response, "content-type", "text/plain; charset=utf-8");
 }
 
+static void log_answered(struct request *request, unsigned status) {
+  request->status = status;
+  log_access(request);
+}
+
 static enum MHD_Result send_answer(struct MHD_Connection *connection,
                                    struct request *request) {
   struct answer *answer = &request->answer;
@@ -80,8 +86,21 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection,
   add_headers(response, request);
   enum MHD_Result result = MHD_queue_response(connection, answer->status, response);
   MHD_destroy_response(response);
-  log_access(request);
-  request->is_sent = true;
+  log_answered(request, answer->status);
+  return result;
+}
+
+/* In the place of a worker, which may be writing an answer of its own. */
+static enum MHD_Result send_late(struct MHD_Connection *connection,
+                                 struct request *request) {
+  static char text[] = DEADLINE_EXCEEDED;
+  struct MHD_Response *response =
+      MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
+  if (!response) return MHD_NO;
+  MHD_add_response_header(response, "content-type", "text/plain; charset=utf-8");
+  enum MHD_Result result = MHD_queue_response(connection, 504, response);
+  MHD_destroy_response(response);
+  log_answered(request, 504);
   return result;
 }
 
@@ -132,6 +151,7 @@ static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *co
   bool is_lua = server->routes[request->route].language == LANGUAGE_LUA;
   MHD_suspend_connection(connection);
   watch_begin(request, descriptor_of(connection));
+  late_begin(request);
   if (!queue_put(is_lua ? &server->lua : &server->python, request)) {
     request_answer_text(request, 503, "server is shutting down\n");
     request_finish(request);
@@ -160,6 +180,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
   (void)version;
   if (!request) return MHD_NO;
   if (request->is_gone) return MHD_NO; /* nobody reads an answer */
+  if (request->late) return send_late(connection, request);
   if (request->answer.status != 0) return send_answer(connection, request);
   if (!request->method) {
     if (!request_set_line(request, method, url)) return MHD_NO;
@@ -173,19 +194,15 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
   return MHD_YES;
 }
 
-/* An answer that was never asked for: the client has left. */
-static void log_lost(struct request *request) {
-  request->answer.status = WATCH_STATUS;
-  log_access(request);
-}
-
 static void end_request(void *arg, struct MHD_Connection *connection, void **slot,
                         enum MHD_RequestTerminationCode why) {
   (void)arg;
   (void)connection;
   (void)why;
   struct request *request = *slot;
-  if (request && request->begun && !request->is_sent) log_lost(request);
+  /* An answer that was never asked for: the client has left. */
+  if (request && request->begun && request->status == 0)
+    log_answered(request, WATCH_STATUS);
   if (request) request_free(request);
   *slot = NULL;
 }
@@ -194,6 +211,7 @@ static void end_request(void *arg, struct MHD_Connection *connection, void **slo
 
 bool http_start(struct server *server, int fd, char *why, size_t size) {
   int failed = watch_start();
+  if (!failed) failed = late_start();
   if (failed) {
     snprintf(why, size, "%s", strerror(failed));
     return false;
@@ -217,5 +235,6 @@ void http_quiesce(void) {
 
 void http_stop(void) {
   MHD_stop_daemon(daemon_of_process);
+  late_stop();
   watch_stop();
 }

@@ -28,7 +28,7 @@ void log_access(const struct request *request) {
   put_escaped(request->method);
   putc_unlocked(' ', stderr);
   put_escaped(request->path);
-  fprintf(stderr, " %u %.1f ms\n", request->answer.status, ms);
+  fprintf(stderr, " %u %.1f ms\n", request->status, ms);
   funlockfile(stderr);
 }
 

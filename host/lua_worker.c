@@ -12,6 +12,7 @@
 
 #include "fetch_lua.h"
 #include "log.h"
+#include "lua_globals.h"
 #include "lua_request.h"
 #include "lua_state.h"
 #include "server.h"
@@ -27,6 +28,7 @@ struct job {
   struct request *request;
   lua_State *co; /* anchored in the registry by `ref` */
   int ref;
+  int globals;  /* a reference to its table of globals */
   int nargs;    /* on its stack, for the next resume */
   bool fetches; /* it has yielded for a fetch */
 };
@@ -36,8 +38,10 @@ struct worker {
   lua_State *L;
   struct lua_setup setup;
   const struct cctx_lua_api *api;
-  int create;    /* a reference to cctx.create */
-  int *handlers; /* references to functions, by route */
+  int create;                  /* a reference to cctx.create */
+  int guard;                   /* one to cctx.guard; LUA_NOREF: handlers are not stopped */
+  int *handlers;               /* references to functions, by route */
+  struct lua_globals *globals; /* by route */
   struct job jobs[JOBS_MAX];
   size_t n;
 };
@@ -51,11 +55,13 @@ static int load_routes(lua_State *L) {
   lua_getfield(L, -1, "cctx");
   lua_getfield(L, -1, "create");
   worker->create = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_getfield(L, -1, "guard");
+  worker->guard = luaL_ref(L, LUA_REGISTRYINDEX);
+  if (!server->guard) worker->guard = LUA_NOREF;
   for (size_t i = 0; i < server->routes_n; i++) {
     const char *file = server->routes[i].file;
     if (server->routes[i].language != LANGUAGE_LUA) continue;
-    if (luaL_loadfile(L, file) != LUA_OK) return lua_error(L);
-    lua_call(L, 0, 1);
+    lua_globals_load(L, &worker->globals[i], file);
     if (!lua_isfunction(L, -1))
       return luaL_error(L, "%s returned a %s, not a function that handles requests", file,
                         luaL_typename(L, -1));
@@ -74,7 +80,9 @@ static bool open_worker(struct worker *worker, char *why, size_t size) {
                                      .wake = nudge,
                                      .wake_arg = &server->lua};
   worker->handlers = calloc(server->routes_n, sizeof *worker->handlers);
-  worker->L = worker->handlers ? lua_state_open(&worker->setup, why, size) : NULL;
+  worker->globals = calloc(server->routes_n, sizeof *worker->globals);
+  bool ok = worker->handlers && worker->globals;
+  worker->L = ok ? lua_state_open(&worker->setup, why, size) : NULL;
   if (!worker->L) return false;
   worker->api = worker->setup.api;
   lua_pushcfunction(worker->L, load_routes);
@@ -89,6 +97,13 @@ static bool open_worker(struct worker *worker, char *why, size_t size) {
 static void close_worker(struct worker *worker) {
   if (worker->L) lua_close(worker->L);
   free(worker->handlers);
+  free(worker->globals);
+}
+
+/* Globals are those of the request of `job` from now on, or those of its file. */
+static void use_globals(struct worker *worker, const struct job *job, bool on) {
+  const struct lua_globals *globals = &worker->globals[job->request->route];
+  lua_globals_use(worker->L, globals, on ? job->globals : LUA_NOREF);
 }
 
 /* ---- The end of a job ---- */
@@ -150,6 +165,8 @@ static void end_job(struct worker *worker, struct job *job, lua_CFunction take) 
   if (take && !call_protected(worker, job, take))
     request_answer_text(job->request, 500, "internal server error\n");
   call_protected(worker, job, drop_coroutine);
+  use_globals(worker, job, false);
+  luaL_unref(worker->L, LUA_REGISTRYINDEX, job->globals);
   luaL_unref(worker->L, LUA_REGISTRYINDEX, job->ref);
   request_finish(job->request);
 }
@@ -161,20 +178,25 @@ static void end_job(struct worker *worker, struct job *job, lua_CFunction take) 
 static int make_coroutine(lua_State *L) {
   struct worker *worker = lua_touserdata(L, 1);
   struct job *job = lua_touserdata(L, 2);
+  size_t route = job->request->route;
+  bool guarded = worker->guard != LUA_NOREF;
+  lua_globals_push(L, &worker->globals[route]);
+  job->globals = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_rawgeti(L, LUA_REGISTRYINDEX, worker->create);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, worker->handlers[job->request->route]);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, guarded ? worker->guard : worker->handlers[route]);
   lua_call(L, 1, 1);
   job->co = lua_tothread(L, -1);
+  if (guarded) lua_rawgeti(L, LUA_REGISTRYINDEX, worker->handlers[route]);
   lua_request_push(L, job->request);
-  lua_xmove(L, job->co, 1);
-  job->nargs = 1;
+  job->nargs = guarded ? 2 : 1;
+  lua_xmove(L, job->co, job->nargs);
   job->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
 
 static void start_job(struct worker *worker, struct request *request) {
   struct job *job = &worker->jobs[worker->n];
-  *job = (struct job){.request = request, .ref = LUA_NOREF};
+  *job = (struct job){.request = request, .ref = LUA_NOREF, .globals = LUA_NOREF};
   int status = cctx_err(request->ctx);
   if (status == 0 && call_protected(worker, job, make_coroutine)) {
     worker->n++;
@@ -184,12 +206,14 @@ static void start_job(struct worker *worker, struct request *request) {
     request_answer_stopped(request, status);
   else
     request_answer_text(request, 500, "out of memory\n");
+  luaL_unref(worker->L, LUA_REGISTRYINDEX, job->globals);
   request_finish(request);
 }
 
 /* Let a job run until it yields: false when it has ended. */
 static bool step_job(struct worker *worker, struct job *job) {
   int n = 0, status = cctx_err(job->request->ctx);
+  use_globals(worker, job, true);
   if (status != 0) {
     request_answer_stopped(job->request, status);
     end_job(worker, job, NULL);
@@ -200,6 +224,7 @@ static bool step_job(struct worker *worker, struct job *job) {
     lua_pop(job->co, n);
     job->nargs = 0;
     job->fetches = fetch_lua_waits(job->co);
+    use_globals(worker, job, false);
     return true;
   }
   end_job(worker, job, status == LUA_OK ? take_results : take_error);

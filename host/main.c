@@ -24,6 +24,7 @@ static const char help[] =
     "  --timeout-max DURATION  the longest a request may take, default 30s\n"
     "  --trust FIELD,...       what clients may say beside their trace and deadline, such\n"
     "                          as baggage\n"
+    "  --no-guard              let Lua handlers run on that never yield\n"
     "  --lua-path DIR          look for Lua modules here too\n"
     "  --python-path DIR       look for Python modules here too, and start Python\n"
     "\n"

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "late.h"
 #include "wait.h"
 #include "watch.h"
 
@@ -27,6 +28,7 @@ struct request *request_new(const char *uri) {
   if (!request) return NULL;
   const char *mark = strchr(uri, '?');
   request->number = ++count;
+  request->owners = 1;
   request->arrived = cctx_now();
   request->watched = -1;
   strcpy(request->trace, "-");
@@ -39,6 +41,7 @@ struct request *request_new(const char *uri) {
 }
 
 void request_free(struct request *request) {
+  if (atomic_fetch_sub(&request->owners, 1) > 1) return;
   if (request->begun) {
     pthread_mutex_lock(&lock);
     unanswered--;
@@ -97,6 +100,7 @@ int request_begin(struct request *request, cctx *ctx) {
   if (may) {
     request->ctx = request->mark.ctx;
     request->begun = true;
+    request->owners = 2;
     unanswered++;
     request->live_next = live;
     request->live_link = &live;
@@ -121,6 +125,7 @@ static void answer_response(struct request *request) {
 }
 
 void request_finish(struct request *request) {
+  late_end(request);
   watch_end(request);
   answer_response(request);
   pthread_mutex_lock(&lock);
@@ -129,7 +134,8 @@ void request_finish(struct request *request) {
   request->ctx = NULL;
   pthread_mutex_unlock(&lock);
   cctx_request_end(&request->mark);
-  request->resume(request);
+  if (!request->late) request->resume(request);
+  request_free(request);
 }
 
 void request_stop_all(const char *message) {
@@ -177,7 +183,7 @@ void request_answer_header(struct request *request, const char *name, const char
 
 void request_answer_stopped(struct request *request, int status) {
   if (status == CCTX_EDEADLINE)
-    request_answer_text(request, 504, "context deadline exceeded\n");
+    request_answer_text(request, 504, DEADLINE_EXCEEDED);
   else
     request_answer_text(request, 503, "context canceled\n");
 }

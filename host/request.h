@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request: what came, the context it is worked on under, and what is answered.
  *
- * It has one owner at a time. The I/O thread makes it, gives it to a worker with its
- * context begun, and has it back when the worker has called request_finish.
+ * The I/O thread makes it, gives it to a worker with its context begun, and has it back when
+ * the worker has called request_finish. When the worker is late, the I/O thread has it back
+ * before: it then reads only what came, and the last of the two to let go frees it.
  */
 #ifndef HOST_REQUEST_H
 #define HOST_REQUEST_H
 
 #include <cctx.h>
 
+#include <stdatomic.h>
+
 #include "headers.h"
+
+#define DEADLINE_EXCEEDED "context deadline exceeded\n" /* a body */
 
 /* The longest body that is taken; anything longer is answered with 413. */
 enum { BODY_MAX = 1 << 20 };
@@ -40,8 +45,14 @@ struct request {
   void (*resume)(struct request *request); /* gives it back to the I/O thread */
   void *connection;                        /* of the I/O thread */
   int watched;                             /* its descriptor, of watch.c; -1: none */
-  bool is_gone; /* its client has left; of watch.c until watch_end */
-  bool begun, is_sent;
+  bool is_gone;    /* its client has left; of watch.c until watch_end */
+  unsigned status; /* of the I/O thread: what was answered, 0: nothing yet */
+  bool begun;
+  atomic_uint owners; /* the I/O thread, and a worker */
+  /* Of late.c until late_end: */
+  bool late;   /* the I/O thread answers in the worker's place */
+  int64_t due; /* when it is late */
+  struct request *late_next, **late_link;
   struct request *next;                   /* in a queue */
   struct request *live_next, **live_link; /* between begin and finish */
 };
@@ -50,7 +61,7 @@ struct request {
 
 /* A request for `uri`, or NULL for lack of memory. */
 struct request *request_new(const char *uri);
-void request_free(struct request *request);
+void request_free(struct request *request); /* unless a worker still has it */
 
 /* Each of these: false for lack of memory. */
 bool request_set_line(struct request *request, const char *method, const char *path);

@@ -65,6 +65,7 @@ static int read_option(struct serve_options *options, int answer, char **argv) {
   case 'l': options->listen = optarg; return 0;
   case 'r': return add_route(server, optarg);
   case 'w': return read_workers(server, optarg);
+  case 'G': server->guard = false; return 0;
   case 'T': return read_trust(server, optarg);
   case 'L': server->lua_paths.at[server->lua_paths.n++] = optarg; return 0;
   case 'P': server->python_paths.at[server->python_paths.n++] = optarg; return 0;
@@ -81,6 +82,7 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                                         {"workers", required_argument, NULL, 'w'},
                                         {"timeout-max", required_argument, NULL, 't'},
                                         {"trust", required_argument, NULL, 'T'},
+                                        {"no-guard", no_argument, NULL, 'G'},
                                         {"lua-path", required_argument, NULL, 'L'},
                                         {"python-path", required_argument, NULL, 'P'},
                                         {NULL, 0, NULL, 0}};
@@ -100,9 +102,9 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
 int serve_options_read(struct serve_options *options, int argc, char **argv) {
   struct server *server = &options->server;
   size_t n = (size_t)argc; /* no list is longer than the command line */
-  *options =
-      (struct serve_options){.listen = "127.0.0.1:8080",
-                             .server = {.workers = 2, .timeout_max = 30 * CCTX_SECOND}};
+  *options = (struct serve_options){
+      .listen = "127.0.0.1:8080",
+      .server = {.workers = 2, .guard = true, .timeout_max = 30 * CCTX_SECOND}};
   server->policy = cctx_policy_for(CCTX_FORMAT_STRANGER);
   server->routes = calloc(n, sizeof *server->routes);
   server->lua_paths.at = calloc(n, sizeof *server->lua_paths.at);

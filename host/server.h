@@ -22,6 +22,7 @@ struct server {
   struct route *routes;
   size_t routes_n;
   unsigned workers;          /* threads for each language */
+  bool guard;                /* stop Lua handlers that do not ask */
   int64_t timeout_max;       /* ns that a request may take */
   struct cctx_policy policy; /* of what clients send */
   struct paths lua_paths, python_paths;
