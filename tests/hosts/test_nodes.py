@@ -32,5 +32,11 @@ def test_a_chain_of_three_machines_is_one_request_and_ends_as_one(build):
     if done.returncode == CANNOT:
         pytest.skip(done.stderr.strip())
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    for shown in ("One request", "A deadline of 0.5 s", "told to end", "contexts alive: 0"):
+    for shown in (
+        "One request",
+        "A deadline of 0.5 s",
+        "3 nodes away",
+        "told to end",
+        "contexts alive: 0",
+    ):
         assert shown in done.stdout
