@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A context in words. */
+/* A context in words, and node by node. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,25 +37,30 @@ static void add_keys(struct text *text, const struct entries *bag) {
   add(text, ")");
 }
 
+/* The first node that bears its mark, and that can be canceled. */
+static bool is_request(const cctx *at) {
+  return at->stop && at->mark && at->parent && at->parent->mark != at->mark;
+}
+
+static const char *kind_of(const cctx *at) {
+  if (at == cctx_background()) return "background";
+  if (at == cctx_todo()) return "todo";
+  if (at->kept_n > 0 && !cctx__has_response(at)) return "merge";
+  if (at->parent == NULL) return "detached";
+  if (is_request(at)) return "request";
+  if (at->stop && at->stop->delay > 0) return "grace";
+  if (at->stop) return at->stop->limit != CCTX_NEVER ? "deadline" : "cancel";
+  if (at->bag) return "value";
+  if (at->kept_n > 0) return "response";
+  return at->pairs ? "metadata" : "session";
+}
+
 static void add_node(struct text *text, const cctx *at) {
-  if (at == cctx_background())
-    add(text, "background");
-  else if (at == cctx_todo())
-    add(text, "todo");
-  else if (at->kept_n > 0 && !cctx__has_response(at))
-    add(text, "merge");
-  else if (at->parent == NULL)
-    add(text, "detached");
-  else if (at->stop)
-    add(text, at->stop->delay > 0             ? "grace"
-              : at->stop->limit != CCTX_NEVER ? "deadline"
-                                              : "cancel");
-  else if (at->bag)
+  const char *kind = kind_of(at);
+  if (strcmp(kind, "value") == 0)
     add_keys(text, at->bag);
-  else if (at->kept_n > 0)
-    add(text, "response");
   else
-    add(text, at->pairs ? "metadata" : "session");
+    add(text, kind);
 }
 
 size_t cctx_string(const cctx *ctx, char *out, size_t size) {
@@ -68,4 +73,18 @@ size_t cctx_string(const cctx *ctx, char *out, size_t size) {
   }
   if (size > 0) out[text.len < size ? text.len : size - 1] = '\0';
   return text.len;
+}
+
+/* Of a key that was set twice the later counts. */
+static size_t count_keys(const struct entries *bag) {
+  size_t n = 0;
+  for (size_t i = 0; bag && i < bag->n; i++)
+    if (cctx__entries_find(bag, bag->at[i].id) == &bag->at[i].value) n++;
+  return n;
+}
+
+void cctx_node(const cctx *ctx, struct cctx_node *out) {
+  assert(cctx__is_live(ctx) && "cctx_node: no context, or one given back");
+  *out = (struct cctx_node){kind_of(ctx), ctx->parent, count_keys(ctx->bag),
+                            ctx->pairs != NULL};
 }

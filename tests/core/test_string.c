@@ -72,6 +72,39 @@ TEST(values_come_one_by_one_nearest_first_each_key_once) {
   cctx_unref(outer);
 }
 
+static void check_node(const cctx *ctx, const char *kind, const cctx *parent,
+                       size_t values_n, bool metadata) {
+  struct cctx_node node;
+  cctx_node(ctx, &node);
+  CHECK_STR(node.kind, kind);
+  CHECK(node.parent == parent);
+  CHECK_EQ(node.values_n, values_n);
+  CHECK_EQ(node.metadata, metadata);
+}
+
+TEST(a_node_says_its_kind_its_parent_and_what_it_sets) {
+  cctx_key *a = cctx_key_named("string-a"), *b = cctx_key_named("string-b");
+  struct cctx_entry entries[] = {{b, cctx_int(3)}, {a, cctx_int(4)}, {b, cctx_int(5)}};
+  struct cctx_metadata_pair pair = {CCTX_REQUEST, "tenant", "acme", 4};
+  cctx *values = cctx_with_values(cctx_background(), entries, 3), *pairs, *detached;
+  cctx_request request, inner;
+  CHECK_EQ(cctx_with_metadata(&pairs, values, &pair, 1, NULL), 0);
+  CHECK_EQ(cctx_request_begin(&request, pairs, NULL), 0);
+  CHECK_EQ(cctx_request_begin(&inner, request.ctx, NULL), 0);
+  detached = cctx_detached(request.ctx, 0);
+  check_node(cctx_background(), "background", NULL, 0, false);
+  check_node(values, "value", cctx_background(), 2, false);
+  check_node(pairs, "metadata", values, 0, true);
+  check_node(request.ctx, "request", pairs, 0, false);
+  check_node(inner.ctx, "request", request.ctx, 0, false);
+  check_node(detached, "detached", NULL, 2, true);
+  cctx_unref(detached);
+  CHECK_EQ(cctx_request_end(&inner), 0);
+  CHECK_EQ(cctx_request_end(&request), 0);
+  cctx_unref(pairs);
+  cctx_unref(values);
+}
+
 /* ---- The log ------------------------------------------------------------------------- */
 
 static int lines;

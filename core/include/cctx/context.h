@@ -148,6 +148,19 @@ CCTX_API bool cctx_can_be_done(const cctx *ctx);
  *  had, as snprintf does. */
 CCTX_API size_t cctx_string(const cctx *ctx, char *out, size_t size);
 
+/** A node on the way from a context to its root. */
+struct cctx_node {
+  const char *kind; /**< as cctx_string calls it, such as "deadline"; static */
+  const cctx
+      *parent; /**< of a merge the first; NULL: the end of the way. Borrowed: it lives as
+                           long as a reference to the node is held */
+  size_t values_n; /**< how many values it sets: the first of cctx_value_at */
+  bool metadata;   /**< whether it sets metadata */
+};
+
+/** Look at the one node `ctx`, for tools that show what a context is made of. */
+CCTX_API void cctx_node(const cctx *ctx, struct cctx_node *out);
+
 /** How many contexts are alive in this process, the two roots not counted: for leak
  *  checks in tests. */
 CCTX_API size_t cctx_alive(void);
