@@ -73,6 +73,7 @@ static void add_headers(struct MHD_Response *response, const struct request *req
 
 static void log_answered(struct request *request, unsigned status) {
   request->status = status;
+  if (request->late) request->cause = CAUSE_DEADLINE; /* the worker may still be at it */
   log_access(request);
 }
 
@@ -231,6 +232,12 @@ bool http_start(struct server *server, int fd, char *why, size_t size) {
 void http_quiesce(void) {
   MHD_socket fd = MHD_quiesce_daemon(daemon_of_process);
   if (fd != MHD_INVALID_SOCKET) close(fd);
+}
+
+size_t http_connections(void) {
+  const union MHD_DaemonInfo *info =
+      MHD_get_daemon_info(daemon_of_process, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+  return info ? info->num_connections : 0;
 }
 
 void http_stop(void) {

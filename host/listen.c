@@ -40,7 +40,7 @@ static int open_socket(const struct addrinfo *info) {
   return -1;
 }
 
-int listen_open(const char *address, int *fd) {
+int listen_open(const char *option, const char *address, int *fd) {
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                            .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
   struct addrinfo *info = NULL;
@@ -48,15 +48,15 @@ int listen_open(const char *address, int *fd) {
   snprintf(copy, sizeof copy, "%s", address);
   if (strlen(address) >= sizeof copy || !split_address(copy, &host, &port) ||
       getaddrinfo(host, port, &hints, &info) != 0)
-    return complain("serve", "\"%s\" of --listen is no address such as 127.0.0.1:8080.",
-                    address);
+    return complain("serve", "\"%s\" of %s is no address such as 127.0.0.1:8080.", address,
+                    option);
   *fd = open_socket(info);
   freeaddrinfo(info);
   if (*fd >= 0) return 0;
   return complain("serve", "cannot listen at %s: %s.", address, strerror(errno));
 }
 
-void listen_tell(int fd) {
+void listen_tell(const char *what, int fd) {
   struct sockaddr_storage address;
   socklen_t len = sizeof address;
   char host[64] = "?", port[16] = "?";
@@ -64,6 +64,6 @@ void listen_tell(int fd) {
     getnameinfo((struct sockaddr *)&address, len, host, sizeof host, port, sizeof port,
                 NI_NUMERICHOST | NI_NUMERICSERV);
   bool is_v6 = strchr(host, ':') != NULL;
-  printf("listening on %s%s%s:%s\n", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+  printf("%s on %s%s%s:%s\n", what, is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
   fflush(stdout);
 }

@@ -5,7 +5,10 @@
 
 #include "request.h"
 
-/* One line for a request that is answered. */
+/* Write lines as JSON objects. Before any thread starts. */
+void log_set_json(bool on);
+
+/* One line for a request that is answered, which is counted, too. */
 void log_access(const struct request *request);
 
 /* What went wrong with a request, which may have many lines, such as a traceback. */

@@ -96,6 +96,11 @@ enum language language_of(const char *file) {
   return LANGUAGE_NONE;
 }
 
+const char *language_word(enum language language) {
+  static const char *const words[] = {"", "lua", "python"};
+  return words[language];
+}
+
 bool is_readable(const char *file) {
   struct stat info;
   return stat(file, &info) == 0 && !S_ISDIR(info.st_mode) && access(file, R_OK) == 0;

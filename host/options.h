@@ -31,6 +31,9 @@ enum language { LANGUAGE_NONE, LANGUAGE_LUA, LANGUAGE_PYTHON };
 /* The language of a file, by its extension. */
 enum language language_of(const char *file);
 
+/* "lua", "python". */
+const char *language_word(enum language language);
+
 /* Whether `file` can be opened for reading, and is no directory. */
 bool is_readable(const char *file);
 

@@ -16,7 +16,8 @@
  * runs nobody's code, and so is done with the lock held. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct condition changed = CONDITION_INIT;
-static struct request *live; /* under `lock` */
+static struct request *live; /* under `lock`; the latest first */
+static size_t live_n;        /* under `lock` */
 static const char *stopping; /* under `lock`: why none may begin any more */
 static size_t unanswered;    /* under `lock`: begun, and not freed */
 static uint64_t count;       /* of the I/O thread */
@@ -106,6 +107,7 @@ int request_begin(struct request *request, cctx *ctx) {
     request->live_link = &live;
     if (live) live->live_link = &request->live_next;
     live = request;
+    live_n++;
   }
   pthread_mutex_unlock(&lock);
   if (!may) cctx_request_end(&request->mark);
@@ -128,7 +130,9 @@ void request_finish(struct request *request) {
   late_end(request);
   watch_end(request);
   answer_response(request);
+  if (!request->late) request->cause = cause_of(request->ctx);
   pthread_mutex_lock(&lock);
+  live_n--;
   *request->live_link = request->live_next;
   if (request->live_next) request->live_next->live_link = request->live_link;
   request->ctx = NULL;
@@ -142,7 +146,7 @@ void request_stop_all(const char *message) {
   pthread_mutex_lock(&lock);
   stopping = message;
   for (struct request *request = live; request; request = request->live_next)
-    cctx_cancel_at(request->ctx, message, "cctx serve", 0);
+    cctx_cancel_at(request->ctx, message, CAUSE_FILE, 0);
   pthread_mutex_unlock(&lock);
 }
 
@@ -152,6 +156,45 @@ bool request_wait_idle(int64_t deadline) {
   bool idle = unanswered == 0;
   pthread_mutex_unlock(&lock);
   return idle;
+}
+
+/* ---- Watching ---- */
+
+static void cut(char *to, size_t size, const char *from) {
+  size_t len = strnlen(from, size - 1);
+  memcpy(to, from, len);
+  to[len] = '\0';
+}
+
+static void view(struct request_view *to, const struct request *from) {
+  to->number = from->number;
+  to->arrived = from->arrived;
+  to->route = from->route;
+  to->ctx = cctx_ref(from->ctx);
+  memcpy(to->trace, from->trace, sizeof to->trace);
+  cut(to->method, sizeof to->method, from->method);
+  cut(to->path, sizeof to->path, from->path);
+}
+
+size_t request_watch(struct request_view *views, size_t max, size_t *all) {
+  size_t n = 0;
+  pthread_mutex_lock(&lock);
+  size_t skip = live_n > max ? live_n - max : 0;
+  for (struct request *request = live; request; request = request->live_next)
+    if (skip > 0)
+      skip--;
+    else
+      view(&views[n++], request);
+  *all = live_n;
+  pthread_mutex_unlock(&lock);
+  return n;
+}
+
+size_t request_live(void) {
+  pthread_mutex_lock(&lock);
+  size_t n = live_n;
+  pthread_mutex_unlock(&lock);
+  return n;
 }
 
 /* ---- What is answered ---- */

@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 
+#include "cause.h"
 #include "headers.h"
 
 #define DEADLINE_EXCEEDED "context deadline exceeded\n" /* a body */
@@ -48,6 +49,7 @@ struct request {
   bool is_gone;    /* its client has left; of watch.c until watch_end */
   unsigned status; /* of the I/O thread: what was answered, 0: nothing yet */
   bool begun;
+  enum cause cause;   /* what ended it before its time; of the I/O thread if it is late */
   atomic_uint owners; /* the I/O thread, and a worker */
   /* Of late.c until late_end: */
   bool late;   /* the I/O thread answers in the worker's place */
@@ -90,6 +92,22 @@ void request_answer_stopped(struct request *request, int status);
 void request_finish(struct request *request);
 
 /* ---- All of them ---- */
+
+/* What a request looks like to those who only watch; longer texts are cut. */
+struct request_view {
+  uint64_t number;
+  int64_t arrived;
+  size_t route;
+  char trace[33], method[17], path[257];
+  cctx *ctx; /* owned by who has the view */
+};
+
+/* Look at the `max` oldest of those that are begun and not finished, the oldest last: how many
+ * there were room for, and in `*all` how many there are. Short: workers wait meanwhile. */
+size_t request_watch(struct request_view *views, size_t max, size_t *all);
+
+/* How many are begun and not finished. */
+size_t request_live(void);
 
 /* Cancel the contexts of all that are begun, and let none begin any more. */
 void request_stop_all(const char *message);

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "fetch.h"
 #include "listen.h"
+#include "metrics.h"
 #include "serve_options.h"
 
 /* How long a shutdown waits for what still runs. */
@@ -86,9 +87,12 @@ static int shut_down(struct server *server) {
   http_quiesce();
   request_stop_all("server is shutting down");
   /* A handler that does not end keeps its thread and state: they go with the process. */
-  if (!end_workers(server, deadline)) _exit(conclude());
+  bool ended = end_workers(server, deadline);
+  if (!ended) debug_stop();
+  if (!ended) _exit(conclude());
   request_wait_idle(deadline); /* for those who do not read their answers: no longer */
   http_stop();
+  debug_stop(); /* what it looks at may have values of Python */
   fetch_close();
   python_close();
   return conclude();
@@ -96,21 +100,26 @@ static int shut_down(struct server *server) {
 
 /* ---- The command ---- */
 
-static int serve(struct server *server, const char *address) {
+static int serve(struct server *server, const char *address, const char *debug) {
   char why[512];
-  int fd, status = listen_open(address, &fd);
+  int fd, debug_fd, status = listen_open("--listen", address, &fd);
+  if (status == 0 && debug) status = listen_open("--debug", debug, &debug_fd);
+  if (status == 0 && !metrics_open(server)) status = complain("serve", "out of memory.");
   if (status == 0) status = open_queues(server);
   if (status != 0) return status;
   watch_signals();
   status = start_workers(server);
   if (status == 0 && !http_start(server, fd, why, sizeof why))
     status = complain("serve", "cannot start the HTTP server: %s.", why);
+  else if (status == 0 && debug && !debug_start(server, debug_fd, why, sizeof why))
+    status = complain("serve", "cannot start the debug page: %s.", why);
   if (status != 0) {
     if (!end_workers(server, cctx_deadline_after(SHUTDOWN_MAX))) _exit(status);
     python_close();
     return status;
   }
-  listen_tell(fd);
+  listen_tell("listening", fd);
+  if (debug) listen_tell("debugging", debug_fd);
   while (sem_wait(&asked_to_end) != 0) continue;
   return shut_down(server);
 }
@@ -118,7 +127,7 @@ static int serve(struct server *server, const char *address) {
 int serve_command(int argc, char **argv) {
   struct serve_options options;
   int status = serve_options_read(&options, argc, argv);
-  if (status == 0) status = serve(&options.server, options.listen);
+  if (status == 0) status = serve(&options.server, options.listen, options.debug);
   serve_options_free(&options);
   return status;
 }

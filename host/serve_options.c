@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
+
 static int add_route(struct server *server, char *text) {
   char *path, *file;
   if (text[0] != '/' || !split_pair(text, &path, &file))
@@ -59,10 +61,21 @@ static int read_trust(struct server *server, const char *text) {
   }
 }
 
+static int read_log_format(const char *text) {
+  if (strcmp(text, "json") != 0 && strcmp(text, "text") != 0)
+    return complain("serve", "\"%s\" of --log-format is neither \"text\" nor \"json\".",
+                    text);
+  log_set_json(strcmp(text, "json") == 0);
+  return 0;
+}
+
 static int read_option(struct serve_options *options, int answer, char **argv) {
   struct server *server = &options->server;
   switch (answer) {
   case 'l': options->listen = optarg; return 0;
+  case 'd': options->debug = optarg; return 0;
+  case 'V': server->debug_values = true; return 0;
+  case 'j': return read_log_format(optarg);
   case 'r': return add_route(server, optarg);
   case 'w': return read_workers(server, optarg);
   case 'G': server->guard = false; return 0;
@@ -78,6 +91,9 @@ static int read_option(struct serve_options *options, int answer, char **argv) {
 
 static int read_all(struct serve_options *options, int argc, char **argv) {
   static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
+                                        {"debug", required_argument, NULL, 'd'},
+                                        {"debug-values", no_argument, NULL, 'V'},
+                                        {"log-format", required_argument, NULL, 'j'},
                                         {"route", required_argument, NULL, 'r'},
                                         {"workers", required_argument, NULL, 'w'},
                                         {"timeout-max", required_argument, NULL, 't'},
@@ -95,6 +111,9 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                       argv[optind]);
   if (status == 0 && options->server.routes_n == 0)
     status = complain("serve", "a --route /path=file is missing.");
+  if (status == 0 && options->server.debug_values && !options->debug)
+    status = complain("serve", "--debug-values says what --debug ADDRESS:PORT shows, which "
+                               "is missing.");
   options->server.policy.timeout_max = options->server.timeout_max;
   return status;
 }

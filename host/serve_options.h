@@ -8,6 +8,7 @@
 struct serve_options {
   struct server server; /* without its queues */
   const char *listen;
+  const char *debug; /* where its page is; NULL: nowhere */
 };
 
 /* 0, or a complaint. Give `options` back in either case. */

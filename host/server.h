@@ -26,6 +26,7 @@ struct server {
   int64_t timeout_max;       /* ns that a request may take */
   struct cctx_policy policy; /* of what clients send */
   struct paths lua_paths, python_paths;
+  bool debug_values; /* the debug page shows values, too */
   struct queue lua, python;
 };
 
@@ -35,6 +36,11 @@ struct server {
 bool http_start(struct server *server, int fd, char *why, size_t size);
 void http_quiesce(void); /* accept no more connections */
 void http_stop(void);    /* after everything is answered */
+size_t http_connections(void);
+
+/* The debug page on `fd`, likewise. It may be stopped if it never started. */
+bool debug_start(struct server *server, int fd, char *why, size_t size);
+void debug_stop(void);
 
 /* Crews that load the routes of their language; the caller owns `crew`. */
 bool lua_workers_start(struct server *server, struct crew *crew);

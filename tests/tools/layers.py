@@ -123,7 +123,7 @@ def check_others():
             for bracket, name in includes(path):
                 own = (path.parent / name).exists() or name in SHARED
                 tests_share = top == "tests" and own  # a fuzz target drives the same model
-                made = name.endswith("_py.h")  # by CMake, from host/NAME.py
+                made = re.search(r"_(py|html|js)\.h$", name)  # by CMake, from host/NAME.py
                 if bracket != '"' or tests_share:
                     continue
                 if "/" in name or not (own or made):
