@@ -87,12 +87,13 @@ static int shut_down(struct server *server) {
   http_quiesce();
   request_stop_all("server is shutting down");
   /* A handler that does not end keeps its thread and state: they go with the process. */
-  bool ended = end_workers(server, deadline);
-  if (!ended) debug_stop();
-  if (!ended) _exit(conclude());
+  if (!end_workers(server, deadline)) {
+    debug_stop(); /* it holds what it looks at */
+    _exit(conclude());
+  }
   request_wait_idle(deadline); /* for those who do not read their answers: no longer */
+  debug_stop(); /* first: it looks at connections, and at values of Python */
   http_stop();
-  debug_stop(); /* what it looks at may have values of Python */
   fetch_close();
   python_close();
   return conclude();
