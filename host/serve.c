@@ -85,7 +85,7 @@ static bool end_workers(struct server *server, int64_t deadline) {
 static int shut_down(struct server *server) {
   int64_t deadline = cctx_deadline_after(SHUTDOWN_MAX);
   http_quiesce();
-  request_stop_all("server is shutting down");
+  request_stop_all(CAUSE_SAYS_SHUTDOWN);
   /* A handler that does not end keeps its thread and state: they go with the process. */
   if (!end_workers(server, deadline)) {
     debug_stop(); /* it holds what it looks at */
