@@ -23,7 +23,7 @@ enum cause {
 /* What this program itself cancels for, and the place that it names. */
 #define CAUSE_FILE "cctx serve"
 #define CAUSE_SAYS_SHUTDOWN "server is shutting down"
-#define CAUSE_SAYS_CLIENT_LEFT "the client left"
+#define CAUSE_SAYS_CLIENT_LEFT "client is gone"
 
 /* The kind of what has ended `ctx`; CAUSE_NONE while it may go on. */
 enum cause cause_of(const cctx *ctx);
