@@ -5,6 +5,7 @@ Everything that is printed is checked: what is not as it must be ends the demo w
 sentence and exit status 1. CCTX_BUILD names the build tree (default: build).
 """
 
+import json
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -82,7 +84,7 @@ class Server:
         routes = [f"--route={path}={HERE / file}" for path, file in ROUTES.items()]
         self.log = tempfile.TemporaryFile(mode="w+")
         command = [CCTX, "serve", "--listen", "127.0.0.1:0", "--workers", "1"]
-        command += ["--trust", "baggage"]
+        command += ["--trust", "baggage", "--debug", "127.0.0.1:0"]
         command += ["--lua-path", HERE, "--python-path", HERE, *routes]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.log, bufsize=0
@@ -101,6 +103,10 @@ class Server:
         match = re.fullmatch(r"listening on (127\.0\.0\.1:\d+)", line)
         must(match, f"The server's first line is {line!r}, not its address.")
         self.address = match[1]
+        line = self.read_line()
+        match = re.fullmatch(r"debugging on (127\.0\.0\.1:\d+)", line)
+        must(match, f"The server's second line is {line!r}, not its debug page's address.")
+        self.debug = match[1]
 
     def read_line(self):
         """A line of the server's stdout; "" at its end."""
@@ -125,6 +131,12 @@ class Server:
     def get(self, path, tenant, timeout):
         """(status, body)"""
         return finish(self.start(path, tenant, timeout))
+
+    def look(self, path):
+        """What the debug listener says."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{self.debug}{path}", timeout=PATIENCE) as answer:
+            return answer.read().decode()
 
     def stop(self):
         """The lines that the server prints after SIGTERM, and its exit status."""
@@ -220,6 +232,65 @@ def show_meeting(server):
     good("each saw its own tenant alone, asking as a script and as C, turn by turn")
 
 
+def look_at(server, n):
+    """The debug tree, once `n` requests are worked on."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        tree = json.loads(server.look("/tree.json"))
+        if tree["in_flight"] == n:
+            return tree["requests"]
+        running = tree["in_flight"]
+        must(time.monotonic() < end, f"{running} requests are worked on, not {n}.")
+        time.sleep(0.01)
+
+
+def describe(node):
+    """A node of the tree in words: its kind, and the names that it sets."""
+    names = [item["name"] for item in node.get("values", []) + node.get("metadata", [])]
+    left = f" {node['remaining']:.2f} s left" if "remaining" in node else ""
+    return node["kind"] + left + (f" ({', '.join(names)})" if names else "")
+
+
+def show_tree(server):
+    title("What an operator sees of two requests while they run: cctx serve --debug")
+    running = [server.start(path, "acme", "1S") for path in ("/slow", "/slow-py")]
+    requests = sorted(look_at(server, 2), key=lambda request: request["path"])
+    for request in requests:
+        context = request["context"]
+        left = f"{context['remaining']:.2f} s left"
+        print(f"  {request['method']} {request['path']} ({request['language']}): "
+              f"{context['status']}, {left}")
+        for depth, node in enumerate(context["path"]):
+            print("    " + "  " * depth + paint("2", describe(node)))
+        must(request["trace"] == TRACE, f"{request['path']} has another trace id.")
+        must(context["status"] == "live", f"{request['path']} is {context['status']}.")
+        must(0 < context["remaining"] <= 1, f"{left} of 1 s.")
+        said = " ".join(map(describe, context["path"]))
+        must("metadata (tenant, user)" in said, "The tree has no tenant and user.")
+    paths = [request["path"] for request in requests]
+    must(paths == ["/slow", "/slow-py"], f"It shows the requests {paths}.")
+    must("acme" not in json.dumps(requests), "The tree shows values that nobody asked for.")
+    good("names, and no values unless asked; it is a page for a browser, too")
+    for request in running:
+        must(finish(request)[0] == 504, "A request that waits for ever met no deadline.")
+
+
+def show_metrics(server):
+    title("What it counts, for Prometheus")
+    lines = server.look("/metrics").splitlines()
+    for name, least in [
+        ('cctx_requests_total{route="/chain",language="lua",status="2xx"}', 1),
+        ('cctx_requests_total{route="/slow-py",language="python",status="5xx"}', 1),
+        ("cctx_requests_deadline_exceeded_total", 4),
+        ("cctx_requests_in_flight", 0),
+    ]:
+        found = [line for line in lines if line.startswith(name + " ")]
+        must(len(found) == 1, f"There is no {name}.")
+        print(f"  {found[0]}")
+        must(int(found[0].split()[-1]) >= least, f"It should be {least} at least.")
+    good("what was answered, what met its deadline, what runs now")
+
+
 DETACHED = re.compile(
     r"DETACHED: no deadline, no error, one-key=one-value, two-key=two-value\n"
     r"ORIGINAL: deadline \d+\.\d{3}, deadline_exceeded, "
@@ -266,6 +337,8 @@ def main():
             show_hello(server)
             show_deadline(server)
             show_meeting(server)
+            show_tree(server)
+            show_metrics(server)
             show_detached()
             show_end(server)
         except Wrong:

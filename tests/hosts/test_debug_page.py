@@ -41,7 +41,7 @@ pytestmark = [
 
 @pytest.fixture
 def browse(tmp_path):
-    """browse(URL, OPTION): what the browser printed, of the page as it stands after a while."""
+    """browse(URL, OPTION): what the browser printed of the page, after a while."""
 
     def run(url, option="--dump-dom"):
         profile = f"--user-data-dir={tmp_path}/profile"
@@ -55,7 +55,8 @@ def browse(tmp_path):
 
 def text_of(dom):
     """What a reader sees, in one line."""
-    body = re.sub(r"<(script|style|noscript).*?</\1>", "", dom.partition("<body>")[2], flags=re.S)
+    body = dom.partition("<body>")[2]
+    body = re.sub(r"<(script|noscript).*?</\1>", "", body, flags=re.S)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
