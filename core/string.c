@@ -29,7 +29,7 @@ static void add_state(struct text *text, const cctx *ctx) {
 }
 
 static void add_keys(struct text *text, const struct entries *bag) {
-  add(text, "value(");
+  add(text, "(");
   for (size_t i = 0; i < bag->n; i++) {
     if (i > 0) add(text, ", ");
     add(text, bag->at[i].key->name);
@@ -55,21 +55,14 @@ static const char *kind_of(const cctx *at) {
   return at->pairs ? "metadata" : "session";
 }
 
-static void add_node(struct text *text, const cctx *at) {
-  const char *kind = kind_of(at);
-  if (strcmp(kind, "value") == 0)
-    add_keys(text, at->bag);
-  else
-    add(text, kind);
-}
-
 size_t cctx_string(const cctx *ctx, char *out, size_t size) {
   struct text text = {out, size, 0};
   assert(cctx__is_live(ctx) && "cctx_string: no context, or one given back");
   add_state(&text, ctx);
   for (const cctx *at = ctx; at; at = at->parent) {
     add(&text, at == ctx ? ": " : " < ");
-    add_node(&text, at);
+    add(&text, kind_of(at));
+    if (strcmp(kind_of(at), "value") == 0) add_keys(&text, at->bag);
   }
   if (size > 0) out[text.len < size ? text.len : size - 1] = '\0';
   return text.len;

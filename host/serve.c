@@ -92,7 +92,7 @@ static int shut_down(struct server *server) {
     _exit(conclude());
   }
   request_wait_idle(deadline); /* for those who do not read their answers: no longer */
-  debug_stop(); /* first: it looks at connections, and at values of Python */
+  debug_stop();                /* first: it looks at connections, and at values of Python */
   http_stop();
   fetch_close();
   python_close();

@@ -64,7 +64,7 @@ static void *watch(void *unused) {
     if (event.data.u64 == UINT64_MAX) return NULL;
     cctx *ctx = take_gone(event.data.u64);
     if (!ctx) continue;
-    cctx_cancel_at(ctx, WATCH_CAUSE, "cctx serve", 0);
+    cctx_cancel_at(ctx, CAUSE_SAYS_CLIENT_LEFT, CAUSE_FILE, 0);
     cctx_unref(ctx);
   }
 }

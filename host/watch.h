@@ -5,8 +5,7 @@
 
 #include "request.h"
 
-/* The cause of such a cancellation, and the status in the log. */
-#define WATCH_CAUSE "client is gone"
+/* The status of such a request in the log. */
 enum { WATCH_STATUS = 499 };
 
 /* Its thread. 0, or an errno. After watch_stop nothing may be watched any more. */

@@ -213,6 +213,43 @@ def test_counters_tell_what_was_answered_and_how(debugged):
     assert re.search(r"^cctx_connections \d+$", text, re.M)
 
 
+def test_a_client_that_leaves_is_counted_and_logged_as_that(debugged):
+    server, debug = debugged(*HOLD)
+    connection = server.connect()
+    connection.request("GET", "/lua", headers={"Grpc-Timeout": "20S"})
+    debug.tree(1)
+    connection.close()
+    debug.tree(0)
+    counted = 'cctx_requests_canceled_total{cause="client_left"} 1'
+    end = time.monotonic() + PATIENCE
+    while counted not in debug.metrics():
+        assert time.monotonic() < end, debug.metrics()
+        time.sleep(0.01)
+    assert server.stop() == 0
+    assert re.search(r" GET /lua 499 [\d.]+ ms client_left\n", server.log())
+
+
+LATE = """
+import os, time
+def handler(request):
+    while not os.path.exists(request.query): time.sleep(0.005)
+    return "late"
+"""
+
+
+def test_a_late_worker_is_in_the_tree_until_it_ends(debugged, tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    server, debug = debugged(f"--route=/py={tmp_path}/late.py")
+    status, _, _ = server.get(f"/py?{tmp_path}/go", {"Grpc-Timeout": "30m"})
+    assert status == 504
+    (request,) = debug.tree(1)["requests"]
+    assert request["context"]["status"] == "deadline_exceeded"
+    assert "cctx_requests_deadline_exceeded_total 1" in debug.metrics()
+    (tmp_path / "go").touch()
+    debug.tree(0)
+    assert re.search(r" 504 [\d.]+ ms deadline_exceeded\n", server.log())
+
+
 def test_prometheus_reads_the_counters(debugged, tmp_path):
     parser = pytest.importorskip(
         "prometheus_client.parser", reason="prometheus_client is not installed"

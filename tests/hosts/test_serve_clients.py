@@ -45,7 +45,7 @@ def test_a_client_that_leaves_cancels_its_request(serve, language, way):
     assert server.get(f"/{language}?quick")[:2] == (200, "fine")
     assert server.stop() == 0
     first = server.log().splitlines()[0]
-    assert re.fullmatch(rf"request=1 trace=- GET /{language} 499 [\d.]+ ms", first)
+    assert re.fullmatch(rf"request=1 trace=- GET /{language} 499 [\d.]+ ms client_left", first)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -42,7 +42,7 @@ def test_a_client_is_answered_while_its_worker_is_late(serve, tmp_path):
         assert second.result()[:2] == (200, "quick")
     assert server.stop() == 0
     first, second = server.log().splitlines()
-    assert re.fullmatch(r"request=1 trace=- GET /py 504 [\d.]+ ms", first)
+    assert re.fullmatch(r"request=1 trace=- GET /py 504 [\d.]+ ms deadline_exceeded", first)
     assert re.fullmatch(r"request=2 trace=- GET /py 200 [\d.]+ ms", second)
 
 
