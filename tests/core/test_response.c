@@ -295,7 +295,7 @@ TEST(a_response_is_named_in_words) {
   begin(&request, cctx_background(), true);
   cctx *call = call_of(request.ctx, CCTX_LAST);
   cctx_string(call, text, sizeof text);
-  CHECK_STR(text, "live: response < cancel < background");
+  CHECK_STR(text, "live: response < request < background");
   cctx_unref(call);
   cctx_request_end(&request);
 }
