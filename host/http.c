@@ -8,6 +8,7 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 enum { HEADERS_MAX = 64 * 1024, IDLE_MAX = 60 };
 
 static struct MHD_Daemon *daemon_of_process;
+static atomic_bool quiesced; /* relaxed: an answer that misses it is one before it */
 
 /* ---- The carrier over the headers ---- */
 
@@ -69,6 +71,8 @@ static void add_headers(struct MHD_Response *response, const struct request *req
   }
   if (!has_type)
     MHD_add_response_header(response, "content-type", "text/plain; charset=utf-8");
+  if (atomic_load_explicit(&quiesced, memory_order_relaxed))
+    MHD_add_response_header(response, "connection", "close");
 }
 
 static void log_answered(struct request *request, unsigned status) {
@@ -230,6 +234,7 @@ bool http_start(struct server *server, int fd, char *why, size_t size) {
 }
 
 void http_quiesce(void) {
+  atomic_store_explicit(&quiesced, true, memory_order_relaxed);
   MHD_socket fd = MHD_quiesce_daemon(daemon_of_process);
   if (fd != MHD_INVALID_SOCKET) close(fd);
 }

@@ -25,6 +25,7 @@ static const char help[] =
     "  --log-format FORMAT     text or json, default text\n"
     "  --workers N             threads for each language, default 2\n"
     "  --timeout-max DURATION  the longest a request may take, default 30s\n"
+    "  --grace DURATION        at SIGTERM, what runs may finish for so long, default 5s\n"
     "  --trust FIELD,...       what clients may say beside their trace and deadline, such\n"
     "                          as baggage\n"
     "  --no-guard              let Lua handlers run on that never yield\n"

@@ -14,8 +14,10 @@
 #include "metrics.h"
 #include "serve_options.h"
 
-/* How long a shutdown waits for what still runs. */
+/* How long a shutdown waits for handlers that were canceled; how soon it sees that it is to
+ * hurry, as the handler of a signal can wake no condition. */
 #define SHUTDOWN_MAX (5 * CCTX_SECOND)
+#define LOOK_EVERY (20 * CCTX_MILLISECOND)
 
 static struct crew lua_crew = CREW_INIT, python_crew = CREW_INIT;
 static sem_t asked_to_end;
@@ -82,9 +84,19 @@ static bool end_workers(struct server *server, int64_t deadline) {
   return crew_join(&python_crew, deadline) && ended;
 }
 
+/* Let what runs finish, until `grace` has passed or a second signal says not to wait. */
+static void wait_in_peace(int64_t grace) {
+  int64_t deadline = cctx_deadline_after(grace);
+  while (cctx_now() < deadline && sem_trywait(&asked_to_end) != 0) {
+    int64_t look = cctx_deadline_after(LOOK_EVERY);
+    if (request_wait_idle(look < deadline ? look : deadline)) return;
+  }
+}
+
 static int shut_down(struct server *server) {
-  int64_t deadline = cctx_deadline_after(SHUTDOWN_MAX);
   http_quiesce();
+  wait_in_peace(server->grace);
+  int64_t deadline = cctx_deadline_after(SHUTDOWN_MAX);
   request_stop_all(CAUSE_SAYS_SHUTDOWN);
   /* A handler that does not end keeps its thread and state: they go with the process. */
   if (!end_workers(server, deadline)) {

@@ -69,6 +69,13 @@ static int read_log_format(const char *text) {
   return 0;
 }
 
+/* A duration, or 0, which is none. */
+static int read_grace(struct server *server, const char *text) {
+  server->grace = 0;
+  if (strcmp(text, "0") == 0 || read_duration(text, &server->grace)) return 0;
+  return complain_duration("serve", "--grace", text);
+}
+
 static int read_option(struct serve_options *options, int answer, char **argv) {
   struct server *server = &options->server;
   switch (answer) {
@@ -82,6 +89,7 @@ static int read_option(struct serve_options *options, int answer, char **argv) {
   case 'T': return read_trust(server, optarg);
   case 'L': server->lua_paths.at[server->lua_paths.n++] = optarg; return 0;
   case 'P': server->python_paths.at[server->python_paths.n++] = optarg; return 0;
+  case 'g': return read_grace(server, optarg);
   case 't':
     if (read_duration(optarg, &server->timeout_max)) return 0;
     return complain_duration("serve", "--timeout-max", optarg);
@@ -97,6 +105,7 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                                         {"route", required_argument, NULL, 'r'},
                                         {"workers", required_argument, NULL, 'w'},
                                         {"timeout-max", required_argument, NULL, 't'},
+                                        {"grace", required_argument, NULL, 'g'},
                                         {"trust", required_argument, NULL, 'T'},
                                         {"no-guard", no_argument, NULL, 'G'},
                                         {"lua-path", required_argument, NULL, 'L'},
@@ -121,9 +130,11 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
 int serve_options_read(struct serve_options *options, int argc, char **argv) {
   struct server *server = &options->server;
   size_t n = (size_t)argc; /* no list is longer than the command line */
-  *options = (struct serve_options){
-      .listen = "127.0.0.1:8080",
-      .server = {.workers = 2, .guard = true, .timeout_max = 30 * CCTX_SECOND}};
+  *options = (struct serve_options){.listen = "127.0.0.1:8080",
+                                    .server = {.workers = 2,
+                                               .guard = true,
+                                               .timeout_max = 30 * CCTX_SECOND,
+                                               .grace = 5 * CCTX_SECOND}};
   server->policy = cctx_policy_for(CCTX_FORMAT_STRANGER);
   server->routes = calloc(n, sizeof *server->routes);
   server->lua_paths.at = calloc(n, sizeof *server->lua_paths.at);

@@ -24,6 +24,7 @@ struct server {
   unsigned workers;          /* threads for each language */
   bool guard;                /* stop Lua handlers that do not ask */
   int64_t timeout_max;       /* ns that a request may take */
+  int64_t grace;             /* ns that a shutdown leaves what runs */
   struct cctx_policy policy; /* of what clients send */
   struct paths lua_paths, python_paths;
   bool debug_values; /* the debug page shows values, too */
@@ -34,7 +35,7 @@ struct server {
 
 /* The HTTP server on `fd`, a bound socket, which it takes. */
 bool http_start(struct server *server, int fd, char *why, size_t size);
-void http_quiesce(void); /* accept no more connections */
+void http_quiesce(void); /* accept no more connections, and close each with its answer */
 void http_stop(void);    /* after everything is answered */
 size_t http_connections(void);
 

@@ -385,7 +385,7 @@ def test_each_request_is_a_line_of_the_log(serve):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_cancels_what_runs_and_ends_it_well(serve, number):
-    server = serve(*route("wait"))
+    server = serve("--grace", "0", *route("wait"))
     answers = []
 
     def ask(path):
@@ -424,6 +424,7 @@ BAD = [
     (["--route", "/a=who.lua", "--workers", "two"], "no number from 1 to 256"),
     (["--route", "/a=who.lua", "--workers", "257"], "no number from 1 to 256"),
     (["--route", "/a=who.lua", "--timeout-max", "soon"], "is no duration"),
+    (["--route", "/a=who.lua", "--grace", "-1s"], "is no duration"),
     (["--route", "/a=who.lua", "--trust", "baggage,all"], '"all" of --trust is no field'),
     (["--route", "/a=who.lua", "--fast"], 'unknown option "--fast"'),
     (["--route"], "needs a value"),

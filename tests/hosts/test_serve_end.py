@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cctx serve` at SIGTERM: what runs may finish, for as long as the grace."""
+
+import importlib.util
+import pathlib
+import signal
+import socket
+import time
+
+import pytest
+
+_FILE = pathlib.Path(__file__).resolve().with_name("test_serve.py")
+_spec = importlib.util.spec_from_file_location("serving", _FILE)
+_serving = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_serving)
+serve, route, LANGUAGES = _serving.serve, _serving.route, _serving.LANGUAGES
+CANCELED = (503, b"context canceled\n")
+
+
+def ask(server, path):
+    """A connection on which `path` was asked for, once its handler has begun."""
+    connection = server.connect()
+    connection.request("GET", path)
+    assert server.process.stdout.readline() == "begun\n"
+    return connection
+
+
+def wait_until_closed(server):
+    """Until nobody listens there any more."""
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", server.port), timeout=30).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.001)
+
+
+def answer(connection):
+    got = connection.getresponse()
+    return got.status, got.read(), got.getheader("Connection")
+
+
+def end(server):
+    server.output = server.process.communicate(timeout=30)[0]
+    return server.process.returncode
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_runs_may_finish_and_its_connection_is_closed(serve, language, tmp_path):
+    file = tmp_path / "go-on"
+    server = serve("--grace", "20s", *route("finish", language))
+    connection = ask(server, f"/{language}?{file}")
+    server.process.send_signal(signal.SIGTERM)
+    wait_until_closed(server)
+    file.touch()
+    begin = time.monotonic()
+    assert answer(connection) == (200, b"finished", "close")
+    assert end(server) == 0
+    assert time.monotonic() - begin < 10  # not the whole grace
+    assert "canceled" not in server.log()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_request_on_a_connection_that_is_open_is_served_in_the_grace(
+    serve, language, tmp_path
+):
+    file = tmp_path / "go-on"
+    server = serve("--grace", "20s", *route("finish", language))
+    first, other = ask(server, f"/{language}?{file}"), server.connect()
+    other.request("GET", "/absent")
+    assert answer(other) == (404, b"not found\n", None)
+    server.process.send_signal(signal.SIGTERM)
+    wait_until_closed(server)
+    other.request("GET", f"/{language}?{file}")
+    assert server.process.stdout.readline() == "begun\n"
+    file.touch()
+    assert answer(first) == answer(other) == (200, b"finished", "close")
+    assert end(server) == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_runs_when_the_grace_is_over_is_canceled(serve, language):
+    server = serve("--grace", "100ms", *route("gone", language))
+    connection = ask(server, f"/{language}")
+    begin = time.monotonic()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.stdout.readline() == "canceled: server is shutting down\n"
+    assert time.monotonic() - begin >= 0.1
+    assert answer(connection)[:2] == CANCELED
+    assert end(server) == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_cuts_the_grace_short(serve, language, number):
+    server = serve("--grace", "1h", *route("gone", language))
+    connection = ask(server, f"/{language}")
+    server.process.send_signal(signal.SIGTERM)
+    wait_until_closed(server)
+    server.process.send_signal(number)
+    assert server.process.stdout.readline() == "canceled: server is shutting down\n"
+    assert answer(connection)[:2] == CANCELED
+    assert end(server) == 0
