@@ -60,13 +60,20 @@ static cctx *make_context(const struct server *server, struct request *request) 
 
 /* ---- The answer ---- */
 
+/* A token: RFC 9110, 5.6.2. libmicrohttpd would send "content-length:" too. */
+static bool is_name(const char *name) {
+  static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789!#$%&'*+-.^_`|~";
+  return name[0] != '\0' && name[strspn(name, allowed)] == '\0';
+}
+
 static void add_headers(struct MHD_Response *response, const struct request *request) {
   const struct headers *headers = &request->answer.headers;
   bool has_type = false;
   for (size_t i = 0; i < headers->n; i++) {
     const char *name = headers->at[i].name, *value = headers->at[i].value;
     if (strcasecmp(name, "content-type") == 0) has_type = true;
-    if (MHD_add_response_header(response, name, value) != MHD_YES)
+    if (!is_name(name) || MHD_add_response_header(response, name, value) != MHD_YES)
       log_error(request, "a header of the answer was left out: it is no HTTP header");
   }
   if (!has_type)
@@ -132,7 +139,9 @@ static bool find_route(const struct server *server, struct request *request) {
 static enum MHD_Result copy_header(void *arg, enum MHD_ValueKind kind, const char *name,
                                    const char *value) {
   (void)kind;
-  return request_add_header(arg, name, value ? value : "") ? MHD_YES : MHD_NO;
+  struct request *request = arg;
+  request->is_short = !request_add_header(request, name, value ? value : "");
+  return request->is_short ? MHD_NO : MHD_YES;
 }
 
 static int descriptor_of(struct MHD_Connection *connection) {
@@ -147,6 +156,7 @@ static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *co
   if (request->is_cut || !find_route(server, request))
     return send_text(connection, request, 404, "not found\n");
   MHD_get_connection_values(connection, MHD_HEADER_KIND, copy_header, request);
+  if (request->is_short) return send_text(connection, request, 500, "out of memory\n");
   request->connection = connection;
   request->resume = resume;
   cctx *ctx = make_context(server, request);

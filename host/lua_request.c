@@ -3,6 +3,7 @@
 #include "lua_request.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 void lua_request_push(lua_State *L, const struct request *request) {
   const struct headers *headers = &request->headers;
@@ -33,11 +34,20 @@ static unsigned take_status(lua_State *L) {
   return (unsigned)status;
 }
 
+static bool has_zero(lua_State *L, int index) {
+  size_t len;
+  const char *text = lua_tolstring(L, index, &len);
+  return strlen(text) != len;
+}
+
 /* All of them are looked at before any is set. */
 static void check_headers(lua_State *L) {
-  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1))
+  for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1))
       luaL_error(L, "the handler returned a header that is not a string under a string");
+    if (has_zero(L, -2) || has_zero(L, -1))
+      luaL_error(L, "the handler returned a header with a zero byte in it");
+  }
 }
 
 static void set_headers(lua_State *L, struct request *request) {

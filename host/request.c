@@ -199,15 +199,27 @@ size_t request_live(void) {
 
 /* ---- What is answered ---- */
 
+/* Half of an answer is none. */
+static void lose_answer(struct answer *answer) {
+  headers_free(&answer->headers);
+  free(answer->body);
+  *answer = (struct answer){.status = 500, .is_lost = true};
+}
+
 void request_answer(struct request *request, unsigned status, const char *body,
                     size_t len) {
   struct answer *answer = &request->answer;
+  if (answer->is_lost) return;
   char *copy = malloc(len ? len : 1);
+  if (!copy) {
+    lose_answer(answer);
+    return;
+  }
   free(answer->body);
   answer->body = copy;
-  answer->len = copy ? len : 0;
-  answer->status = copy ? status : 500;
-  if (copy && len) memcpy(copy, body, len);
+  answer->len = len;
+  answer->status = status;
+  if (len) memcpy(copy, body, len);
 }
 
 void request_answer_text(struct request *request, unsigned status, const char *text) {
@@ -220,8 +232,8 @@ void request_answer_header(struct request *request, const char *name, const char
                                         "connection"};
   for (size_t i = 0; i < sizeof framing / sizeof *framing; i++)
     if (strcasecmp(name, framing[i]) == 0) return;
-  if (!headers_add(&request->answer.headers, name, value))
-    request_answer_text(request, 500, "out of memory\n");
+  if (request->answer.is_lost) return;
+  if (!headers_add(&request->answer.headers, name, value)) lose_answer(&request->answer);
 }
 
 void request_answer_stopped(struct request *request, int status) {

@@ -22,6 +22,7 @@ enum { BODY_MAX = 1 << 20 };
 
 struct answer {
   unsigned status; /* 0: none yet */
+  bool is_lost;    /* no memory: it stays 500 with nothing in it */
   char *body;
   size_t len;
   struct headers headers;
@@ -48,6 +49,7 @@ struct request {
   int watched;                             /* its descriptor, of watch.c; -1: none */
   bool is_gone;    /* its client has left; of watch.c until watch_end */
   unsigned status; /* of the I/O thread: what was answered, 0: nothing yet */
+  bool is_short;   /* no memory for one of its headers */
   bool begun;
   enum cause cause;   /* what ended it before its time; of the I/O thread if it is late */
   atomic_uint owners; /* the I/O thread, and a worker */
@@ -77,7 +79,8 @@ int request_begin(struct request *request, cctx *ctx);
 
 /* ---- The worker's side ---- */
 
-/* What is answered; the last one holds. A copy of `body` is taken. */
+/* What is answered; the last one holds. A copy of `body` is taken. Where there is no memory
+ * for all of the answer, it is 500 with nothing in it, whatever comes after. */
 void request_answer(struct request *request, unsigned status, const char *body, size_t len);
 void request_answer_text(struct request *request, unsigned status, const char *text);
 
