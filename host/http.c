@@ -60,6 +60,12 @@ static cctx *make_context(const struct server *server, struct request *request) 
 
 /* ---- The answer ---- */
 
+/* A connection that brings no more requests is closed. */
+static void add_close(struct MHD_Response *response) {
+  if (atomic_load_explicit(&quiesced, memory_order_relaxed))
+    MHD_add_response_header(response, "connection", "close");
+}
+
 /* A token: RFC 9110, 5.6.2. libmicrohttpd would send "content-length:" too. */
 static bool is_name(const char *name) {
   static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -78,8 +84,6 @@ static void add_headers(struct MHD_Response *response, const struct request *req
   }
   if (!has_type)
     MHD_add_response_header(response, "content-type", "text/plain; charset=utf-8");
-  if (atomic_load_explicit(&quiesced, memory_order_relaxed))
-    MHD_add_response_header(response, "connection", "close");
 }
 
 static void log_answered(struct request *request, unsigned status) {
@@ -96,6 +100,7 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection,
   if (!response) return MHD_NO;
   answer->body = NULL;
   add_headers(response, request);
+  add_close(response);
   enum MHD_Result result = MHD_queue_response(connection, answer->status, response);
   MHD_destroy_response(response);
   log_answered(request, answer->status);
@@ -110,6 +115,7 @@ static enum MHD_Result send_late(struct MHD_Connection *connection,
       MHD_create_response_from_buffer(sizeof text - 1, text, MHD_RESPMEM_PERSISTENT);
   if (!response) return MHD_NO;
   MHD_add_response_header(response, "content-type", "text/plain; charset=utf-8");
+  add_close(response);
   enum MHD_Result result = MHD_queue_response(connection, 504, response);
   MHD_destroy_response(response);
   log_answered(request, 504);
