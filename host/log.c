@@ -105,3 +105,18 @@ void log_error(const struct request *request, const char *text) {
   }
   funlockfile(stderr);
 }
+
+void log_library(void *unused, const char *text) {
+  (void)unused;
+  flockfile(stderr);
+  if (is_json) {
+    fputs("{\"cctx\": ", stderr);
+    cctx_dump_json_string(text, strlen(text), write_json, stderr);
+    fputs("}\n", stderr);
+  } else {
+    fputs("cctx: ", stderr);
+    put_lines(text);
+    putc_unlocked('\n', stderr);
+  }
+  funlockfile(stderr);
+}

@@ -28,6 +28,7 @@ static const char help[] =
     "  --grace DURATION        at SIGTERM, what runs may finish for so long, default 5s\n"
     "  --trust FIELD,...       what clients may say beside their trace and deadline, such\n"
     "                          as baggage\n"
+    "  --backup SPEC           \"off\", or ASYNC,SHARDS,GC such as true,100,10m\n"
     "  --no-guard              let Lua handlers run on that never yield\n"
     "  --lua-path DIR          look for Lua modules here too\n"
     "  --python-path DIR       look for Python modules here too, and start Python\n"

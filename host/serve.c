@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "fetch.h"
 #include "listen.h"
+#include "log.h"
 #include "metrics.h"
 #include "serve_options.h"
 
@@ -121,6 +122,8 @@ static int serve(struct server *server, const char *address, const char *debug) 
   if (status == 0) status = open_queues(server);
   if (status != 0) return status;
   watch_signals();
+  cctx_set_log(log_library, NULL);
+  cctx_backup_configure(&server->backup); /* what its parser has read is in bounds */
   status = start_workers(server);
   if (status == 0 && !http_start(server, fd, why, sizeof why))
     status = complain("serve", "cannot start the HTTP server: %s.", why);

@@ -69,6 +69,16 @@ static int read_log_format(const char *text) {
   return 0;
 }
 
+/* What the library keeps of requests, for code that has lost its context. */
+static int read_backup(struct cctx_backup_options *backup, const char *text) {
+  backup->enable = strcmp(text, "off") != 0;
+  if (!backup->enable || cctx_backup_parse(text, strlen(text), backup) == 0) return 0;
+  return complain("serve",
+                  "\"%s\" of --backup is neither \"off\" nor ASYNC,SHARDS,GC, such as "
+                  "\"true,100,10m\".",
+                  text);
+}
+
 /* A duration, or 0, which is none. */
 static int read_grace(struct server *server, const char *text) {
   server->grace = 0;
@@ -82,6 +92,7 @@ static int read_option(struct serve_options *options, int answer, char **argv) {
   case 'l': options->listen = optarg; return 0;
   case 'd': options->debug = optarg; return 0;
   case 'V': server->debug_values = true; return 0;
+  case 'b': return read_backup(&server->backup, optarg);
   case 'j': return read_log_format(optarg);
   case 'r': return add_route(server, optarg);
   case 'w': return read_workers(server, optarg);
@@ -101,6 +112,7 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
   static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                         {"debug", required_argument, NULL, 'd'},
                                         {"debug-values", no_argument, NULL, 'V'},
+                                        {"backup", required_argument, NULL, 'b'},
                                         {"log-format", required_argument, NULL, 'j'},
                                         {"route", required_argument, NULL, 'r'},
                                         {"workers", required_argument, NULL, 'w'},
@@ -133,6 +145,7 @@ int serve_options_read(struct serve_options *options, int argc, char **argv) {
   *options = (struct serve_options){.listen = "127.0.0.1:8080",
                                     .server = {.workers = 2,
                                                .guard = true,
+                                               .backup = CCTX_BACKUP_OPTIONS,
                                                .timeout_max = 30 * CCTX_SECOND,
                                                .grace = 5 * CCTX_SECOND}};
   server->policy = cctx_policy_for(CCTX_FORMAT_STRANGER);

@@ -21,7 +21,8 @@ struct paths {
 struct server {
   struct route *routes;
   size_t routes_n;
-  unsigned workers;          /* threads for each language */
+  unsigned workers; /* threads for each language */
+  struct cctx_backup_options backup;
   bool guard;                /* stop Lua handlers that do not ask */
   int64_t timeout_max;       /* ns that a request may take */
   int64_t grace;             /* ns that a shutdown leaves what runs */

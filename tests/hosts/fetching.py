@@ -16,6 +16,7 @@ _serving = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_serving)
 serve, route, LANGUAGES = _serving.serve, _serving.route, _serving.LANGUAGES
 TRACE_ID, TRACEPARENT = _serving.TRACE_ID, _serving.TRACEPARENT
+ENVIRONMENT = _serving.ENVIRONMENT
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -425,6 +425,7 @@ BAD = [
     (["--route", "/a=who.lua", "--workers", "257"], "no number from 1 to 256"),
     (["--route", "/a=who.lua", "--timeout-max", "soon"], "is no duration"),
     (["--route", "/a=who.lua", "--grace", "-1s"], "is no duration"),
+    (["--route", "/a=who.lua", "--backup", "true,0"], '"true,0" of --backup is neither'),
     (["--route", "/a=who.lua", "--trust", "baggage,all"], '"all" of --trust is no field'),
     (["--route", "/a=who.lua", "--fast"], 'unknown option "--fast"'),
     (["--route"], "needs a value"),
