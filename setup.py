@@ -145,8 +145,12 @@ setup(
         "Typing :: Typed",
     ],
     package_dir={"": "bindings/python"},
-    packages=["cctx"],
+    packages=["cctx", "cctx.contrib"],
     package_data={"cctx": ["py.typed", "*.pyi"]},
+    extras_require={"structlog": ["structlog"], "otel": ["opentelemetry-api"]},
+    entry_points={
+        "opentelemetry_context": ["cctx_context = cctx.contrib.opentelemetry:RuntimeContext"]
+    },
     zip_safe=False,
     cmdclass={"build_ext": BuildWithCore},
     ext_modules=[

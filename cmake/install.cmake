@@ -95,6 +95,8 @@ if(TARGET cctx_host AND TARGET py__cctx AND CCTX_PYTHON_MODULES)
   install(FILES ${files} bindings/python/cctx/py.typed ${PROJECT_BINARY_DIR}/_system.py
           DESTINATION ${package} COMPONENT program)
   install(FILES host/cctx_fetch.pyi DESTINATION ${CCTX_PYTHON_MODULES} COMPONENT program)
+  file(GLOB files CONFIGURE_DEPENDS bindings/python/cctx/contrib/*.py)
+  install(FILES ${files} DESTINATION ${package}/contrib COMPONENT program)
 endif()
 
 if(NOT outer)

@@ -30,9 +30,10 @@ def test_wheel_carries_core_types_and_headers(wheel):
 
 def test_wheel_has_every_module_and_stub_of_the_package(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for path in (ROOT / "bindings/python/cctx").glob("*.py*"):
+    sources = ROOT / "bindings/python"
+    for path in (sources / "cctx").rglob("*.py*"):
         if path.suffix in (".py", ".pyi") and path.name != "_system.py":
-            assert f"cctx/{path.name}" in names
+            assert str(path.relative_to(sources)) in names
 
 
 def test_bundled_library_exports_what_the_installed_one_does(wheel, prefix, tmp_path, run):

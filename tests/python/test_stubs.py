@@ -22,6 +22,7 @@ WRONG = {
 # What is so on purpose: `cause` is None on the class, and set before anybody sees it.
 ALLOWED = r"""
 cctx\._.*
+cctx\.contrib\._.*
 cctx\.Canceled\.cause
 cctx\.DeadlineExceeded\.cause
 cctx\.Context\.with_metadata
