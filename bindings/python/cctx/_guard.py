@@ -42,6 +42,12 @@ class Guard:
             empty = contextvars.Context()
             self.disarm = loop.call_soon(self._fire, context, context=empty).cancel
 
+    def off(self):
+        """Stop the task no more."""
+        disarm, self.disarm = self.disarm, None
+        if disarm is not None:
+            disarm()
+
     def _fire(self, context):
         self.fired = True
         _cancel.cancel(self.task)
@@ -73,9 +79,8 @@ async def enter(scope):
 async def leave(scope, kind, error, traceback):
     guard = scope._guard
     scope._guard = None
-    if guard is not None and guard.disarm is not None:
-        guard.disarm()
-        guard.disarm = None
+    if guard is not None:
+        guard.off()
     scope.__exit__(kind, error, traceback)
     if guard is not None:
         guard.settle(error)
