@@ -22,7 +22,7 @@ WRONG = {
 # What is so on purpose: `cause` is None on the class, and set before anybody sees it.
 ALLOWED = r"""
 cctx\._.*
-cctx\.contrib\._.*
+cctx\.contrib\.(_.*|opentelemetry)
 cctx\.Canceled\.cause
 cctx\.DeadlineExceeded\.cause
 cctx\.Context\.with_metadata
@@ -94,4 +94,12 @@ def test_stubs_agree_with_the_package(tmp_path):
         ],
         tmp_path,
     )
+    assert said.returncode == 0, said.stdout
+
+
+@needs("mypy")
+@needs("opentelemetry")
+def test_contrib_is_typed(tmp_path):
+    (tmp_path / "mypy.ini").write_text(CONFIGURATION)
+    said = run(["mypy", "--strict", "--config-file=mypy.ini", "-p", "cctx.contrib"], tmp_path)
     assert said.returncode == 0, said.stdout
