@@ -275,6 +275,24 @@ def show_tree(server):
         must(finish(request)[0] == 504, "A request that waits for ever met no deadline.")
 
 
+def show_leaving(server):
+    title("A client that leaves")
+    for language, path in [("Lua", "/slow"), ("Python", "/slow-py")]:
+        client = server.start(path, "acme", "9S")
+        look_at(server, 1)
+        client.kill()
+        begin = time.monotonic()
+        client.communicate()
+        while f"GET {path} 499 " not in server.logged():
+            late = time.monotonic() - begin > PATIENCE
+            must(not late, f"The log has no 499 for {path}.")
+            time.sleep(0.001)
+        took = time.monotonic() - begin
+        print(f"  GET {path} ({language}): canceled {1000 * took:.0f} ms later")
+        must(took < 1, f"{language} went on for long after its client had left.")
+    good("each handler loops for ever; its client's leaving stopped it")
+
+
 def show_metrics(server):
     title("What it counts, for Prometheus")
     lines = server.look("/metrics").splitlines()
@@ -282,6 +300,7 @@ def show_metrics(server):
         ('cctx_requests_total{route="/chain",language="lua",status="2xx"}', 1),
         ('cctx_requests_total{route="/slow-py",language="python",status="5xx"}', 1),
         ("cctx_requests_deadline_exceeded_total", 4),
+        ('cctx_requests_canceled_total{cause="client_left"}', 2),
         ("cctx_requests_in_flight", 0),
     ]:
         found = [line for line in lines if line.startswith(name + " ")]
@@ -338,6 +357,7 @@ def main():
             show_deadline(server)
             show_meeting(server)
             show_tree(server)
+            show_leaving(server)
             show_metrics(server)
             show_detached()
             show_end(server)
