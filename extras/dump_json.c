@@ -105,7 +105,7 @@ static void put_values(const struct sink *sink, const cctx *ctx, size_t n) {
 
 static void put_pair(const struct sink *sink, const struct cctx_metadata_pair *pair) {
   put_member(sink, "{\"name\":", pair->name);
-  put_member(sink, ",\"scope\":", cctx_metadata_scope_word(pair->scope));
+  put_member(sink, ",\"scope\":", cctx_metadata_scope_word((int)pair->scope));
   if (sink->flags & CCTX_DUMP_VALUES) {
     cctx__put(sink, ",\"value\":");
     put_cut(sink, pair->value, pair->len);

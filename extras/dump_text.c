@@ -75,7 +75,7 @@ static void put_values(const struct sink *sink, const cctx *ctx, size_t n) {
 
 static void put_pair(const struct sink *sink, const struct cctx_metadata_pair *pair) {
   if (pair->scope != CCTX_REQUEST) {
-    cctx__put(sink, cctx_metadata_scope_word(pair->scope));
+    cctx__put(sink, cctx_metadata_scope_word((int)pair->scope));
     cctx__put(sink, " ");
   }
   put_escaped(sink, pair->name, strlen(pair->name));
