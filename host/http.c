@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE 1
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,13 +16,15 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "arrival.h"
+#include "due.h"
 #include "late.h"
 #include "log.h"
 #include "server.h"
 #include "watch.h"
 
-/* Room for the headers of one request, and idle seconds until a connection is closed. */
-enum { HEADERS_MAX = 64 * 1024, IDLE_MAX = 60 };
+/* Room for the headers of one request. */
+enum { HEADERS_MAX = 64 * 1024 };
 
 static struct MHD_Daemon *daemon_of_process;
 static atomic_bool quiesced; /* relaxed: an answer that misses it is one before it */
@@ -154,9 +157,15 @@ static int descriptor_of(struct MHD_Connection *connection) {
   return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
+static struct arrival *arrival_of(struct MHD_Connection *connection) {
+  return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+      ->socket_context;
+}
+
 /* Everything has arrived: give it to a worker. */
 static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *connection,
                                 struct request *request) {
+  arrival_end(arrival_of(connection));
   if (request->too_large)
     return send_text(connection, request, 413, "the body is over 1 MiB\n");
   if (request->is_cut || !find_route(server, request))
@@ -218,9 +227,9 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 static void end_request(void *arg, struct MHD_Connection *connection, void **slot,
                         enum MHD_RequestTerminationCode why) {
   (void)arg;
-  (void)connection;
   (void)why;
   struct request *request = *slot;
+  arrival_begin(arrival_of(connection));
   /* An answer that was never asked for: the client has left. */
   if (request && request->begun && request->status == 0)
     log_answered(request, WATCH_STATUS);
@@ -228,11 +237,29 @@ static void end_request(void *arg, struct MHD_Connection *connection, void **slo
   *slot = NULL;
 }
 
+/* A connection begins, or ends: its descriptor is still open then. */
+static void notice(void *arg, struct MHD_Connection *connection, void **slot,
+                   enum MHD_ConnectionNotificationCode code) {
+  const struct server *server = arg;
+  if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+    *slot = arrival_new(descriptor_of(connection), server->idle_timeout);
+  } else {
+    arrival_free(*slot);
+    *slot = NULL;
+  }
+}
+
 /* ---- The daemon ---- */
+
+/* Rounded up; 0 would be none. */
+static unsigned to_seconds(int64_t timeout) {
+  int64_t seconds = (timeout + CCTX_SECOND - 1) / CCTX_SECOND;
+  return seconds < UINT_MAX ? (unsigned)seconds : UINT_MAX;
+}
 
 bool http_start(struct server *server, int fd, char *why, size_t size) {
   int failed = watch_start();
-  if (!failed) failed = late_start();
+  if (!failed) failed = due_start();
   if (failed) {
     snprintf(why, size, "%s", strerror(failed));
     return false;
@@ -241,9 +268,10 @@ bool http_start(struct server *server, int fd, char *why, size_t size) {
   daemon_of_process = MHD_start_daemon(
       MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle,
       server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, begin_request,
-      NULL, MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
-      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_MAX, MHD_OPTION_END);
+      NULL, MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+      notice, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
+      MHD_OPTION_CONNECTION_LIMIT, server->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
+      to_seconds(server->idle_timeout), MHD_OPTION_END);
   if (!daemon_of_process)
     snprintf(why, size, "%s", errno ? strerror(errno) : "libmicrohttpd refused");
   return daemon_of_process != NULL;
@@ -263,6 +291,6 @@ size_t http_connections(void) {
 
 void http_stop(void) {
   MHD_stop_daemon(daemon_of_process);
-  late_stop();
+  due_stop();
   watch_stop();
 }

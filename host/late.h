@@ -12,12 +12,6 @@
 /* How long a worker has, after the deadline, to answer by itself. */
 #define LATE_GRACE (100 * CCTX_MILLISECOND)
 
-/* 0, or an error number. */
-int late_start(void);
-
-/* After late_end of the last request. */
-void late_stop(void);
-
 /* From now on the connection of `request`, which is suspended, may be resumed with request->late
  * set. Before a worker has it. */
 void late_begin(struct request *request);

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "cause.h"
+#include "due.h"
 #include "headers.h"
 
 #define DEADLINE_EXCEEDED "context deadline exceeded\n" /* a body */
@@ -53,10 +54,8 @@ struct request {
   bool begun;
   enum cause cause;   /* what ended it before its time; of the I/O thread if it is late */
   atomic_uint owners; /* the I/O thread, and a worker */
-  /* Of late.c until late_end: */
-  bool late;   /* the I/O thread answers in the worker's place */
-  int64_t due; /* when it is late */
-  struct request *late_next, **late_link;
+  bool late; /* of late.c until late_end: the I/O thread answers in the worker's place */
+  struct due due;                         /* of late.c */
   struct request *next;                   /* in a queue */
   struct request *live_next, **live_link; /* between begin and finish */
 };

@@ -10,6 +10,9 @@
 
 #include "log.h"
 
+/* More than a process has descriptors for, mostly. */
+enum { CONNECTIONS_MAX = 1000000 };
+
 static int add_route(struct server *server, char *text) {
   char *path, *file;
   if (text[0] != '/' || !split_pair(text, &path, &file))
@@ -28,14 +31,17 @@ static int add_route(struct server *server, char *text) {
   return 0;
 }
 
-static int read_workers(struct server *server, const char *text) {
+static int read_number(const char *option, const char *text, int max, unsigned *out) {
   char *end;
   long n = strtol(text, &end, 10);
-  if (end == text || *end != '\0' || n < 1 || n > CREW_MAX)
-    return complain("serve", "\"%s\" of --workers is no number from 1 to %d.", text,
-                    CREW_MAX);
-  server->workers = (unsigned)n;
+  if (end == text || *end != '\0' || n < 1 || n > max)
+    return complain("serve", "\"%s\" of %s is no number from 1 to %d.", text, option, max);
+  *out = (unsigned)n;
   return 0;
+}
+
+static int read_timeout(const char *option, const char *text, int64_t *out) {
+  return read_duration(text, out) ? 0 : complain_duration("serve", option, text);
 }
 
 static bool add_field(unsigned *fields, const char *word, size_t len) {
@@ -95,15 +101,16 @@ static int read_option(struct serve_options *options, int answer, char **argv) {
   case 'b': return read_backup(&server->backup, optarg);
   case 'j': return read_log_format(optarg);
   case 'r': return add_route(server, optarg);
-  case 'w': return read_workers(server, optarg);
+  case 'w': return read_number("--workers", optarg, CREW_MAX, &server->workers);
+  case 'c':
+    return read_number("--connections", optarg, CONNECTIONS_MAX, &server->connections_max);
+  case 'i': return read_timeout("--idle-timeout", optarg, &server->idle_timeout);
   case 'G': server->guard = false; return 0;
   case 'T': return read_trust(server, optarg);
   case 'L': server->lua_paths.at[server->lua_paths.n++] = optarg; return 0;
   case 'P': server->python_paths.at[server->python_paths.n++] = optarg; return 0;
   case 'g': return read_grace(server, optarg);
-  case 't':
-    if (read_duration(optarg, &server->timeout_max)) return 0;
-    return complain_duration("serve", "--timeout-max", optarg);
+  case 't': return read_timeout("--timeout-max", optarg, &server->timeout_max);
   default: return complain_option("serve", answer, argv);
   }
 }
@@ -116,6 +123,8 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                                         {"log-format", required_argument, NULL, 'j'},
                                         {"route", required_argument, NULL, 'r'},
                                         {"workers", required_argument, NULL, 'w'},
+                                        {"connections", required_argument, NULL, 'c'},
+                                        {"idle-timeout", required_argument, NULL, 'i'},
                                         {"timeout-max", required_argument, NULL, 't'},
                                         {"grace", required_argument, NULL, 'g'},
                                         {"trust", required_argument, NULL, 'T'},
@@ -146,6 +155,8 @@ int serve_options_read(struct serve_options *options, int argc, char **argv) {
                                     .server = {.workers = 2,
                                                .guard = true,
                                                .backup = CCTX_BACKUP_OPTIONS,
+                                               .connections_max = 1000,
+                                               .idle_timeout = 60 * CCTX_SECOND,
                                                .timeout_max = 30 * CCTX_SECOND,
                                                .grace = 5 * CCTX_SECOND}};
   server->policy = cctx_policy_for(CCTX_FORMAT_STRANGER);

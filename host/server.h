@@ -23,7 +23,9 @@ struct server {
   size_t routes_n;
   unsigned workers; /* threads for each language */
   struct cctx_backup_options backup;
-  bool guard;                /* stop Lua handlers that do not ask */
+  bool guard; /* stop Lua handlers that do not ask */
+  unsigned connections_max;
+  int64_t idle_timeout;      /* ns until a request has arrived whole */
   int64_t timeout_max;       /* ns that a request may take */
   int64_t grace;             /* ns that a shutdown leaves what runs */
   struct cctx_policy policy; /* of what clients send */

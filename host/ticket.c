@@ -39,13 +39,18 @@ static void lose_ticket(PyObject *ticket) {
 
 /* ---- What a request brings ---- */
 
+/* As WSGI does: any byte is a character. */
+static PyObject *make_latin(const char *text) {
+  return PyUnicode_DecodeLatin1(text, (Py_ssize_t)strlen(text), NULL);
+}
+
 static PyObject *make_headers(const struct headers *headers) {
   PyObject *dict = PyDict_New();
   for (size_t i = 0; dict && i < headers->n; i++) {
-    const char *text = headers->at[i].value;
-    PyObject *value = PyUnicode_DecodeLatin1(text, (Py_ssize_t)strlen(text), NULL);
-    if (!value || PyDict_SetItemString(dict, headers->at[i].name, value) < 0)
-      Py_CLEAR(dict);
+    PyObject *name = make_latin(headers->at[i].name);
+    PyObject *value = make_latin(headers->at[i].value);
+    if (!name || !value || PyDict_SetItem(dict, name, value) < 0) Py_CLEAR(dict);
+    Py_XDECREF(name);
     Py_XDECREF(value);
   }
   return dict;

@@ -161,7 +161,7 @@ def _answer(ticket, result):
             raise TypeError("the handler returned a tuple that is not of 2 or 3 items")
         status, result, headers = (*result, None)[:3]
     if isinstance(result, str):
-        result = result.encode()
+        result = result.encode(errors="surrogateescape")  # as it came, as Lua would
     if not isinstance(result, bytes):
         kind = type(result).__name__
         raise TypeError(f"the handler returned {kind} where str or bytes should be")

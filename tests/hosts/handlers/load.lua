@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Tells, after some turns of others, for which request it works; or fails, or waits for ever.
+-- Tells, after turns of others, for which request it works; or fails, or waits for ever.
 local cctx = require "cctx"
 local whoami = require "whoami"
 
