@@ -162,6 +162,12 @@ static struct arrival *arrival_of(struct MHD_Connection *connection) {
       ->socket_context;
 }
 
+/* Why a queue takes nothing. */
+static const char *why_not(void) {
+  bool ends = atomic_load_explicit(&quiesced, memory_order_relaxed);
+  return ends ? "server is shutting down\n" : "too many requests wait\n";
+}
+
 /* Everything has arrived: give it to a worker. */
 static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *connection,
                                 struct request *request) {
@@ -183,7 +189,7 @@ static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *co
   watch_begin(request, descriptor_of(connection));
   late_begin(request);
   if (!queue_put(is_lua ? &server->lua : &server->python, request)) {
-    request_answer_text(request, 503, "server is shutting down\n");
+    request_answer_text(request, 503, why_not());
     request_finish(request);
   }
   return MHD_YES;

@@ -10,8 +10,9 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 
-int queue_open(struct queue *queue) {
-  *queue = (struct queue){.lock = PTHREAD_MUTEX_INITIALIZER, .ready = CONDITION_INIT};
+int queue_open(struct queue *queue, unsigned max) {
+  *queue = (struct queue){
+      .lock = PTHREAD_MUTEX_INITIALIZER, .ready = CONDITION_INIT, .max = max};
   queue->last = &queue->first;
   queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
   return queue->fd < 0 ? errno : 0;
@@ -19,8 +20,9 @@ int queue_open(struct queue *queue) {
 
 bool queue_put(struct queue *queue, struct request *request) {
   pthread_mutex_lock(&queue->lock);
-  bool open = !queue->closed;
+  bool open = !queue->closed && queue->n < queue->max;
   if (open) {
+    queue->n++;
     request->next = NULL;
     *queue->last = request;
     queue->last = &request->next;
@@ -44,6 +46,7 @@ struct request *queue_take(struct queue *queue, int64_t timeout, uint64_t *seen)
   if (seen) *seen = queue->nudges;
   if (request) {
     eventfd_t one;
+    queue->n--;
     queue->first = request->next;
     if (!queue->first) queue->last = &queue->first;
     eventfd_read(queue->fd, &one);

@@ -10,15 +10,16 @@ struct queue {
   pthread_mutex_t lock;
   struct condition ready;
   struct request *first, **last;
+  unsigned n, max; /* how many are in it, and may be */
   bool closed;
   uint64_t nudges;
   int fd; /* an eventfd, readable while there is something to take, or it is closed */
 };
 
-/* 0, or an errno. A queue lives as long as the process. */
-int queue_open(struct queue *queue);
+/* For `max` requests: 0, or an errno. A queue lives as long as the process. */
+int queue_open(struct queue *queue, unsigned max);
 
-/* false if the queue is closed; then the request is still the caller's. */
+/* false if the queue is full or closed; then the request is still the caller's. */
 bool queue_put(struct queue *queue, struct request *request);
 
 /* The next request, for which it waits up to `timeout` ns; NULL if there is none. It

@@ -49,8 +49,8 @@ static bool has_language(const struct server *server, enum language language) {
 }
 
 static int open_queues(struct server *server) {
-  int failed = queue_open(&server->lua);
-  if (!failed) failed = queue_open(&server->python);
+  int failed = queue_open(&server->lua, server->queue_max);
+  if (!failed) failed = queue_open(&server->python, server->queue_max);
   return failed ? complain("serve", "cannot make a queue: %s.", strerror(failed)) : 0;
 }
 

@@ -104,6 +104,7 @@ static int read_option(struct serve_options *options, int answer, char **argv) {
   case 'w': return read_number("--workers", optarg, CREW_MAX, &server->workers);
   case 'c':
     return read_number("--connections", optarg, CONNECTIONS_MAX, &server->connections_max);
+  case 'q': return read_number("--queue", optarg, CONNECTIONS_MAX, &server->queue_max);
   case 'i': return read_timeout("--idle-timeout", optarg, &server->idle_timeout);
   case 'G': server->guard = false; return 0;
   case 'T': return read_trust(server, optarg);
@@ -124,6 +125,7 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                                         {"route", required_argument, NULL, 'r'},
                                         {"workers", required_argument, NULL, 'w'},
                                         {"connections", required_argument, NULL, 'c'},
+                                        {"queue", required_argument, NULL, 'q'},
                                         {"idle-timeout", required_argument, NULL, 'i'},
                                         {"timeout-max", required_argument, NULL, 't'},
                                         {"grace", required_argument, NULL, 'g'},
@@ -156,6 +158,7 @@ int serve_options_read(struct serve_options *options, int argc, char **argv) {
                                                .guard = true,
                                                .backup = CCTX_BACKUP_OPTIONS,
                                                .connections_max = 1000,
+                                               .queue_max = 10000,
                                                .idle_timeout = 60 * CCTX_SECOND,
                                                .timeout_max = 30 * CCTX_SECOND,
                                                .grace = 5 * CCTX_SECOND}};

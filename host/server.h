@@ -24,7 +24,7 @@ struct server {
   unsigned workers; /* threads for each language */
   struct cctx_backup_options backup;
   bool guard; /* stop Lua handlers that do not ask */
-  unsigned connections_max;
+  unsigned connections_max, queue_max;
   int64_t idle_timeout;      /* ns until a request has arrived whole */
   int64_t timeout_max;       /* ns that a request may take */
   int64_t grace;             /* ns that a shutdown leaves what runs */

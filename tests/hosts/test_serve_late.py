@@ -73,6 +73,19 @@ def test_requests_that_wait_for_a_worker_are_answered_at_their_deadlines(serve, 
     assert server.get("/py")[:2] == (200, "quick")
 
 
+def test_when_too_many_wait_for_a_worker_the_next_is_turned_away(serve, tmp_path):
+    server = serve("--queue", "5", "--workers", "1", *route("busy", "py"))
+    go = tmp_path / "go"
+    for _ in range(6):  # the worker has one, and five wait
+        assert server.get(f"/py?{go}", {"grpc-timeout": "50m"})[:2] == STOPPED
+    assert server.get("/py")[:2] == (503, "too many requests wait\n")
+    go.touch()
+    for _ in range(1000):
+        if server.get("/py")[:2] == (200, "quick"):
+            return
+    raise AssertionError("it serves nobody any more")
+
+
 def test_a_lua_handler_without_a_guard_is_answered_for_too(serve):
     """Its worker is lost, and so ends with the process."""
     server = serve("--no-guard", "--workers", "1", *route("busy", "lua"))
