@@ -27,6 +27,9 @@
 enum { HEADERS_MAX = 64 * 1024 };
 
 static struct MHD_Daemon *daemon_of_process;
+/* It listens no more, but is closed only when the daemon has ended, which may still take it out
+ * of what it polls. */
+static MHD_socket quiet = MHD_INVALID_SOCKET;
 static atomic_bool quiesced; /* relaxed: an answer that misses it is one before it */
 
 /* ---- The carrier over the headers ---- */
@@ -285,8 +288,8 @@ bool http_start(struct server *server, int fd, char *why, size_t size) {
 
 void http_quiesce(void) {
   atomic_store_explicit(&quiesced, true, memory_order_relaxed);
-  MHD_socket fd = MHD_quiesce_daemon(daemon_of_process);
-  if (fd != MHD_INVALID_SOCKET) close(fd);
+  quiet = MHD_quiesce_daemon(daemon_of_process);
+  if (quiet != MHD_INVALID_SOCKET) shutdown(quiet, SHUT_RDWR);
 }
 
 size_t http_connections(void) {
@@ -297,6 +300,7 @@ size_t http_connections(void) {
 
 void http_stop(void) {
   MHD_stop_daemon(daemon_of_process);
+  if (quiet != MHD_INVALID_SOCKET) close(quiet);
   due_stop();
   watch_stop();
 }
