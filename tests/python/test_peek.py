@@ -13,6 +13,11 @@ import cctx
 import pytest
 from cctx import _cctx
 
+# On 3.9 the proof fails in about one process of thirty, why is not known: the peek is then off, and
+# a thread without the lock is told that nothing is known.
+off = sys.version_info < (3, 10) and not _cctx._peek_works()
+pytestmark = pytest.mark.skipif(off, reason="the peek is not proven in this process")
+
 
 @pytest.fixture(params=["by the peek", "taken along"])
 def ask(request):
