@@ -138,8 +138,10 @@ bool cctx__py_peek(const struct home *home, PyObject *context, PyObject **value)
 
 /* ---- The proof -------------------------------------------------------------------- */
 
-/* By the second number of variables an array node has been met. */
-enum { VARIABLES = 200, ARRAYS = 32 };
+/* Up to the second number of variables the mirror is walked at each, and after it until an
+ * array node has been met: there is one when more than half of the digits of a level are in
+ * use, which depends on the addresses of the variables. */
+enum { VARIABLES = 200, EACH = 32 };
 
 static int is_it(PyObject *object, void *it) { return object == it; }
 
@@ -231,7 +233,7 @@ static bool prove_size(struct home *home, PyObject *context, PyObject **variable
       !set(variables[n], variables[n]))
     return false;
   token = PyContextVar_Set(home->variable, Py_None);
-  ok = token && ((n > ARRAYS && n % 50 != 0) || learn(context)) &&
+  ok = token && ((n > EACH && n % 50 != 0 && array_type) || learn(context)) &&
        agrees(context, home->variable) && PyContextVar_Reset(home->variable, token) == 0 &&
        agrees(context, home->variable);
   Py_XDECREF(token);

@@ -12,9 +12,6 @@ import subprocess
 import sys
 
 SUPPORTED = ["3.9", "3.10", "3.11", "3.12", "3.13"]
-# On 3.9 the peek (bindings/python/peek.c) is off in some processes, why is not known; it is safe
-# then, but tests that look by it fail.
-TESTED = [version for version in SUPPORTED if version != "3.9"]
 VERSIONS = [*SUPPORTED, "3.14"]  # for which wheels are built
 
 
@@ -32,7 +29,7 @@ def find_python(version):
 
 def main():
     mine = "%d.%d" % sys.version_info[:2]
-    for python in map(find_python, (v for v in TESTED if v != mine)):
+    for python in map(find_python, (v for v in SUPPORTED if v != mine)):
         if python:
             print(python)
 
