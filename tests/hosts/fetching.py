@@ -9,14 +9,9 @@ import subprocess
 import threading
 
 import pytest
+from serving import ENVIRONMENT
 
 HERE = pathlib.Path(__file__).resolve().parent
-_spec = importlib.util.spec_from_file_location("serving", HERE / "test_serve.py")
-_serving = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_serving)
-serve, route, LANGUAGES = _serving.serve, _serving.route, _serving.LANGUAGES
-TRACE_ID, TRACEPARENT = _serving.TRACE_ID, _serving.TRACEPARENT
-ENVIRONMENT = _serving.ENVIRONMENT
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -119,7 +114,7 @@ def run(build, tmp_path):
         script.write_text(text)
         done = subprocess.run(
             [str(build / "bin" / "cctx"), "run", *options, str(script), *arguments],
-            env={**_serving.ENVIRONMENT, **(env or {})},
+            env={**ENVIRONMENT, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

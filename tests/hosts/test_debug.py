@@ -12,8 +12,7 @@ import time
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_serve import TRACE_ID, TRACEPARENT, fail_to_serve, route, serve  # noqa: E402, F401
+from serving import TRACE_ID, TRACEPARENT, fail_to_serve, route, serve  # noqa: F401
 
 HOLD = ["--route", "/lua=hold.lua"]
 PATIENCE = 20  # seconds until something must have happened

@@ -3,17 +3,14 @@
 
 import html
 import os
-import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from test_debug import debugged, held  # noqa: E402, F401
-from test_serve import TRACE_ID, TRACEPARENT, serve  # noqa: E402, F401
+from test_debug import debugged, held  # noqa: F401
+from serving import TRACE_ID, TRACEPARENT, serve  # noqa: F401
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run

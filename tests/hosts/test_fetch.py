@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls that handlers make: they carry the context, and end where it does."""
 
-import importlib.util
-import pathlib
 import re
 import signal
 import socket
@@ -10,15 +8,8 @@ import threading
 import time
 
 import pytest
-
-_FILE = pathlib.Path(__file__).resolve().with_name("fetching.py")
-_spec = importlib.util.spec_from_file_location("fetching", _FILE)
-_fetching = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_fetching)
-serve, peer, run = _fetching.serve, _fetching.peer, _fetching.run
-has_libcurl, route, LANGUAGES = _fetching.has_libcurl, _fetching.route, _fetching.LANGUAGES
-TRACE_ID, TRACEPARENT = _fetching.TRACE_ID, _fetching.TRACEPARENT
-OK, never = _fetching.OK, _fetching.never
+from fetching import has_libcurl, never, OK, peer, run  # noqa: F401
+from serving import LANGUAGES, route, serve, TRACE_ID, TRACEPARENT  # noqa: F401
 
 
 # ---- What goes along ----

@@ -4,7 +4,6 @@
 import ast
 import collections
 import http.server
-import importlib.util
 import pathlib
 import shutil
 import socket
@@ -13,14 +12,8 @@ import subprocess
 import threading
 
 import pytest
-
-_FILE = pathlib.Path(__file__).resolve().with_name("fetching.py")
-_spec = importlib.util.spec_from_file_location("fetching", _FILE)
-_fetching = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_fetching)
-serve, peer, run = _fetching.serve, _fetching.peer, _fetching.run
-has_libcurl, route, LANGUAGES = _fetching.has_libcurl, _fetching.route, _fetching.LANGUAGES
-OK, cut_short = _fetching.OK, _fetching.cut_short
+from fetching import cut_short, has_libcurl, OK, peer, run  # noqa: F401
+from serving import LANGUAGES, route, serve  # noqa: F401
 
 
 # ---- Peers that do not behave ----

@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cctx serve` and answers that cannot be sent as the handler returned them."""
 
-import importlib.util
 import os
-import pathlib
 import platform
 import subprocess
 
 import pytest
-
-_FILE = pathlib.Path(__file__).resolve().with_name("test_serve.py")
-_spec = importlib.util.spec_from_file_location("serving", _FILE)
-_serving = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_serving)
-serve, LANGUAGES, ENVIRONMENT = _serving.serve, _serving.LANGUAGES, _serving.ENVIRONMENT
+from serving import ENVIRONMENT, LANGUAGES, serve  # noqa: F401
 
 # By the query: a name and a value of a header, a length of the body.
 ODD = {

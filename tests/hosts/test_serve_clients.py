@@ -2,19 +2,12 @@
 """Clients of `cctx serve` that do not behave: what becomes of their requests, and of others."""
 
 import contextlib
-import importlib.util
-import pathlib
 import re
 import socket
 import time
 
 import pytest
-
-_FILE = pathlib.Path(__file__).resolve().with_name("fetching.py")
-_spec = importlib.util.spec_from_file_location("fetching", _FILE)
-_fetching = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_fetching)
-serve, route, LANGUAGES = _fetching.serve, _fetching.route, _fetching.LANGUAGES
+from serving import LANGUAGES, route, serve  # noqa: F401
 
 
 # ---- Clients that leave ----

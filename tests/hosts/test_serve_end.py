@@ -2,19 +2,12 @@
 """`cctx serve` at SIGTERM: what runs may finish, for as long as the grace."""
 
 import contextlib
-import importlib.util
-import pathlib
 import signal
 import socket
 import time
 
 import pytest
-
-_FILE = pathlib.Path(__file__).resolve().with_name("test_serve.py")
-_spec = importlib.util.spec_from_file_location("serving", _FILE)
-_serving = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_serving)
-serve, route, LANGUAGES = _serving.serve, _serving.route, _serving.LANGUAGES
+from serving import LANGUAGES, route, serve  # noqa: F401
 CANCELED = (503, b"context canceled\n")
 
 

@@ -2,19 +2,12 @@
 """Clients of `cctx serve` that mean harm: bounded time and memory, and the next one is served."""
 
 import contextlib
-import importlib.util
-import pathlib
 import socket
 import threading
 import time
 
 import pytest
-
-_FILE = pathlib.Path(__file__).resolve().with_name("fetching.py")
-_spec = importlib.util.spec_from_file_location("fetching", _FILE)
-_fetching = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_fetching)
-serve, route = _fetching.serve, _fetching.route
+from serving import route, serve  # noqa: F401
 ACME = {"baggage": "tenant=acme"}
 
 

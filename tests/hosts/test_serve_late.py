@@ -2,18 +2,11 @@
 """Handlers of `cctx serve` that do not ask, and what they leave to the next request."""
 
 import concurrent.futures
-import importlib.util
-import pathlib
 import re
 import time
 
 import pytest
-
-_FILE = pathlib.Path(__file__).resolve().with_name("fetching.py")
-_spec = importlib.util.spec_from_file_location("fetching", _FILE)
-_fetching = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_fetching)
-serve, route = _fetching.serve, _fetching.route
+from serving import route, serve  # noqa: F401
 
 STOPPED = (504, "context deadline exceeded\n")
 

@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many requests of all kinds at once: each has its own answer, and nothing is left of them.
 
-CCTX_LOAD_REQUESTS: how many in all; ./dev check sends a hundred thousand to a server under ASan.
+CCTX_LOAD_REQUESTS: how many in all; ./dev check sends a hundred thousand, under ASan.
 """
 
 import asyncio
-import importlib.util
 import os
-import pathlib
 import time
 
-_FILE = pathlib.Path(__file__).resolve().with_name("fetching.py")
-_spec = importlib.util.spec_from_file_location("fetching", _FILE)
-_fetching = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_fetching)
-serve = _fetching.serve
+from serving import serve  # noqa: F401
 
 REQUESTS = int(os.environ.get("CCTX_LOAD_REQUESTS", 3000))
 CLIENTS = 32
@@ -90,7 +84,7 @@ def descriptors(process):
 
 
 def settled(look):
-    """What `look` says once it has said the same for half a second: others close what is open."""
+    """What `look` says once it has said the same for half a second: others may close."""
     seen = [look()]
     while len(seen) < 50 or len(set(seen[-50:])) > 1:
         assert len(seen) < 1000, f"it does not settle: {seen[-50:]}"
