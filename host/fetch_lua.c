@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fetch.h"
+#include "lua_request.h"
 
 static const char fetch_type[] = "cctx.fetch";
 
@@ -134,7 +135,6 @@ static cctx *read_options(lua_State *L, const struct lua_setup *setup,
 /* ---- The answer ---- */
 
 static int push_answer(lua_State *L, const struct fetch *fetch) {
-  const struct headers *headers = fetch_headers(fetch);
   size_t len;
   const char *body = fetch_body(fetch, &len);
   lua_createtable(L, 0, 3);
@@ -142,11 +142,7 @@ static int push_answer(lua_State *L, const struct fetch *fetch) {
   lua_setfield(L, -2, "status");
   lua_pushlstring(L, body, len);
   lua_setfield(L, -2, "body");
-  lua_createtable(L, 0, (int)headers->n);
-  for (size_t i = 0; i < headers->n; i++) {
-    lua_pushstring(L, headers->at[i].value);
-    lua_setfield(L, -2, headers->at[i].name);
-  }
+  lua_request_push_headers(L, fetch_headers(fetch));
   lua_setfield(L, -2, "headers");
   return 1;
 }

@@ -5,8 +5,15 @@
 #include <stdbool.h>
 #include <string.h>
 
+void lua_request_push_headers(lua_State *L, const struct headers *headers) {
+  lua_createtable(L, 0, (int)headers->n);
+  for (size_t i = 0; i < headers->n; i++) {
+    lua_pushstring(L, headers->at[i].value);
+    lua_setfield(L, -2, headers->at[i].name);
+  }
+}
+
 void lua_request_push(lua_State *L, const struct request *request) {
-  const struct headers *headers = &request->headers;
   lua_createtable(L, 0, 5);
   lua_pushstring(L, request->method);
   lua_setfield(L, -2, "method");
@@ -16,11 +23,7 @@ void lua_request_push(lua_State *L, const struct request *request) {
   lua_setfield(L, -2, "query");
   lua_pushlstring(L, request->body ? request->body : "", request->len);
   lua_setfield(L, -2, "body");
-  lua_createtable(L, 0, (int)headers->n);
-  for (size_t i = 0; i < headers->n; i++) {
-    lua_pushstring(L, headers->at[i].value);
-    lua_setfield(L, -2, headers->at[i].name);
-  }
+  lua_request_push_headers(L, &request->headers);
   lua_setfield(L, -2, "headers");
 }
 

@@ -8,6 +8,9 @@
 
 #include "request.h"
 
+/** Push {[name] = value}. May raise for lack of memory. */
+void lua_request_push_headers(lua_State *L, const struct headers *headers);
+
 /** Push {method=, path=, query=, headers={}, body=}. May raise for lack of memory. */
 void lua_request_push(lua_State *L, const struct request *request);
 
