@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of fetch share: servers, peers of a test's own, scripts."""
 
-import importlib.util
-import pathlib
 import re
 import socket
 import subprocess
@@ -11,7 +9,6 @@ import threading
 import pytest
 from serving import ENVIRONMENT
 
-HERE = pathlib.Path(__file__).resolve().parent
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
