@@ -51,7 +51,7 @@ static cctx *make_context(const struct server *server, struct request *request) 
   struct cctx_extracted report;
   cctx *brought = NULL;
   char text[CCTX_TRACEPARENT_LEN + 1];
-  if (cctx_extract(&brought, cctx_background(), &carrier, &server->policy, &report) != 0)
+  if (cctx_extract(&brought, request_root(), &carrier, &server->policy, &report) != 0)
     return NULL;
   cctx *ctx = cctx_with_deadline_at(brought, cctx_deadline_after(server->timeout_max),
                                     "--timeout-max", "cctx serve", 0);

@@ -12,13 +12,14 @@
 #include "wait.h"
 #include "watch.h"
 
-/* All that are begun and not finished, so that a shutdown finds their contexts. Canceling
- * runs nobody's code, and so is done with the lock held. */
+static cctx *root;
+
+/* All that are begun and not finished, to be looked at. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct condition changed = CONDITION_INIT;
 static struct request *live; /* under `lock`; the latest first */
 static size_t live_n;        /* under `lock` */
-static const char *stopping; /* under `lock`: why none may begin any more */
+static bool stopping;        /* under `lock`: none may begin any more */
 static size_t unanswered;    /* under `lock`: begun, and not freed */
 static uint64_t count;       /* of the I/O thread */
 
@@ -97,7 +98,7 @@ int request_begin(struct request *request, cctx *ctx) {
   cctx_unref(ctx);
   if (status != 0) return status;
   pthread_mutex_lock(&lock);
-  bool may = stopping == NULL;
+  bool may = !stopping;
   if (may) {
     request->ctx = request->mark.ctx;
     request->begun = true;
@@ -142,12 +143,26 @@ void request_finish(struct request *request) {
   request_free(request);
 }
 
+/* ---- All of them ---- */
+
+bool request_open(void) {
+  root = cctx_with_cancel(cctx_background());
+  return root != NULL;
+}
+
+cctx *request_root(void) { return root; }
+
+void request_close(void) {
+  cctx_unref(root);
+  root = NULL;
+}
+
+/* Canceling may run what a handler has registered: so no lock is held. */
 void request_stop_all(const char *message) {
   pthread_mutex_lock(&lock);
-  stopping = message;
-  for (struct request *request = live; request; request = request->live_next)
-    cctx_cancel_at(request->ctx, message, CAUSE_FILE, 0);
+  stopping = true;
   pthread_mutex_unlock(&lock);
+  cctx_cancel_at(root, message, CAUSE_FILE, 0);
 }
 
 bool request_wait_idle(int64_t deadline) {

@@ -111,6 +111,11 @@ size_t request_watch(struct request_view *views, size_t max, size_t *all);
 /* How many are begun and not finished. */
 size_t request_live(void);
 
+/* What the contexts of all derive from, from request_open on; false for lack of memory. */
+bool request_open(void);
+cctx *request_root(void);
+void request_close(void);
+
 /* Cancel the contexts of all that are begun, and let none begin any more. */
 void request_stop_all(const char *message);
 

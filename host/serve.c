@@ -71,6 +71,7 @@ static int start_workers(struct server *server) {
 
 /* Tell how many contexts are left, and return the exit status for that. */
 static int conclude(void) {
+  request_close();
   size_t alive = cctx_alive();
   printf("contexts alive: %zu\n", alive);
   fflush(stdout);
@@ -119,6 +120,7 @@ static int serve(struct server *server, const char *address, const char *debug) 
   int fd, debug_fd, status = listen_open("--listen", address, &fd);
   if (status == 0 && debug) status = listen_open("--debug", debug, &debug_fd);
   if (status == 0 && !metrics_open(server)) status = complain("serve", "out of memory.");
+  if (status == 0 && !request_open()) status = complain("serve", "out of memory.");
   if (status == 0) status = open_queues(server);
   if (status != 0) return status;
   watch_signals();
