@@ -188,10 +188,11 @@ static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *co
   if (status == CCTX_ENOMEM) return send_text(connection, request, 500, "out of memory\n");
   if (status != 0) return send_text(connection, request, 503, "server is shutting down\n");
   bool is_lua = server->routes[request->route].language == LANGUAGE_LUA;
+  request->queue = is_lua ? &server->lua : &server->python;
   MHD_suspend_connection(connection);
   watch_begin(request, descriptor_of(connection));
   late_begin(request);
-  if (!queue_put(is_lua ? &server->lua : &server->python, request)) {
+  if (!queue_put(request)) {
     request_answer_text(request, 503, why_not());
     request_finish(request);
   }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests whose worker is late: their clients are answered without it.
+/* Requests whose worker is late: their clients are answered without it, and those that still
+ * wait for one leave its queue.
  *
  * A handler that does not ask cannot be interrupted, in Python least of all. Its client need
  * not wait for it.
@@ -13,7 +14,7 @@
 #define LATE_GRACE (100 * CCTX_MILLISECOND)
 
 /* From now on the connection of `request`, which is suspended, may be resumed with request->late
- * set. Before a worker has it. */
+ * set. Before it is in request->queue. */
 void late_begin(struct request *request);
 
 /* No more. Only then tells request->late whether the worker still answers. */

@@ -18,12 +18,27 @@ int queue_open(struct queue *queue, unsigned max) {
   return queue->fd < 0 ? errno : 0;
 }
 
-bool queue_put(struct queue *queue, struct request *request) {
+/* The first of them, or one from the middle. */
+static void take_out(struct queue *queue, struct request *request) {
+  eventfd_t one;
+  queue->n--;
+  *request->link = request->next;
+  if (request->next)
+    request->next->link = request->link;
+  else
+    queue->last = request->link;
+  request->link = NULL;
+  eventfd_read(queue->fd, &one);
+}
+
+bool queue_put(struct request *request) {
+  struct queue *queue = request->queue;
   pthread_mutex_lock(&queue->lock);
   bool open = !queue->closed && queue->n < queue->max;
   if (open) {
     queue->n++;
     request->next = NULL;
+    request->link = queue->last;
     *queue->last = request;
     queue->last = &request->next;
     eventfd_write(queue->fd, 1);
@@ -44,15 +59,18 @@ struct request *queue_take(struct queue *queue, int64_t timeout, uint64_t *seen)
     if (!condition_wait(&queue->ready, &queue->lock, deadline)) break;
   struct request *request = queue->first;
   if (seen) *seen = queue->nudges;
-  if (request) {
-    eventfd_t one;
-    queue->n--;
-    queue->first = request->next;
-    if (!queue->first) queue->last = &queue->first;
-    eventfd_read(queue->fd, &one);
-  }
+  if (request) take_out(queue, request);
   pthread_mutex_unlock(&queue->lock);
   return request;
+}
+
+bool queue_withdraw(struct request *request) {
+  struct queue *queue = request->queue;
+  pthread_mutex_lock(&queue->lock);
+  bool waits = request->link != NULL;
+  if (waits) take_out(queue, request);
+  pthread_mutex_unlock(&queue->lock);
+  return waits;
 }
 
 void queue_nudge(struct queue *queue) {

@@ -19,13 +19,17 @@ struct queue {
 /* For `max` requests: 0, or an errno. A queue lives as long as the process. */
 int queue_open(struct queue *queue, unsigned max);
 
-/* false if the queue is full or closed; then the request is still the caller's. */
-bool queue_put(struct queue *queue, struct request *request);
+/* Into request->queue: false if that is full or closed; then the request is still the caller's. */
+bool queue_put(struct request *request);
 
 /* The next request, for which it waits up to `timeout` ns; NULL if there is none. It
  * returns without one when there was a nudge since `*seen`, which is brought up to date;
  * NULL: nudges are of no interest. */
 struct request *queue_take(struct queue *queue, int64_t timeout, uint64_t *seen);
+
+/* Take `request` out of the queue in which it waits: false if it waits in none, or a worker
+ * has it. While the caller knows that it has not been freed. */
+bool queue_withdraw(struct request *request);
 
 /* Let all who wait for a request return, now or at their next wait. */
 void queue_nudge(struct queue *queue);

@@ -127,8 +127,7 @@ static void answer_response(struct request *request) {
   cctx_unref(response);
 }
 
-void request_finish(struct request *request) {
-  late_end(request);
+void request_let_go(struct request *request) {
   watch_end(request);
   answer_response(request);
   if (!request->late) request->cause = cause_of(request->ctx);
@@ -141,6 +140,11 @@ void request_finish(struct request *request) {
   cctx_request_end(&request->mark);
   if (!request->late) request->resume(request);
   request_free(request);
+}
+
+void request_finish(struct request *request) {
+  late_end(request);
+  request_let_go(request);
 }
 
 /* ---- All of them ---- */

@@ -56,7 +56,8 @@ struct request {
   atomic_uint owners; /* the I/O thread, and a worker */
   bool late; /* of late.c until late_end: the I/O thread answers in the worker's place */
   struct due due;                         /* of late.c */
-  struct request *next;                   /* in a queue */
+  struct queue *queue;                    /* whose workers serve it */
+  struct request *next, **link;           /* in it; link: NULL while it is not */
   struct request *live_next, **live_link; /* between begin and finish */
 };
 
@@ -89,9 +90,12 @@ void request_answer_header(struct request *request, const char *name, const char
 /* The answer for work that its context has stopped: 504 for CCTX_EDEADLINE, else 503. */
 void request_answer_stopped(struct request *request, int status);
 
-/* The end of the work: answer what was set in the response, cancel what is left of it, which is background for whoever only
- * inherited it, and give the request back. */
+/* The end of the work: answer what was set in the response, cancel what is left of it, which
+ * is background for whoever only inherited it, and give the request back. */
 void request_finish(struct request *request);
+
+/* The same without late_end, for late.c: that has given it back. */
+void request_let_go(struct request *request);
 
 /* ---- All of them ---- */
 

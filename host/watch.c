@@ -19,6 +19,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "queue.h"
+
 struct place {
   struct request *request; /* NULL: not watched */
   uint32_t turn;
@@ -40,15 +42,18 @@ static void forget(int fd) {
   epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* The context of the request that the event is about, with a reference, or NULL. */
-static cctx *take_gone(uint64_t event) {
+/* The context of the request that the event is about, with a reference, or NULL. In `*unserved`
+ * the request, if no worker has it, nor will. */
+static cctx *take_gone(uint64_t event, struct request **unserved) {
   int fd = (int)(uint32_t)event;
   cctx *ctx = NULL;
+  *unserved = NULL;
   pthread_mutex_lock(&lock);
-  struct place *place = &places[fd];
-  if (place->request && place->turn == event >> 32) {
-    place->request->is_gone = true;
-    ctx = cctx_ref(place->request->mark.ctx);
+  struct request *request = places[fd].request;
+  if (request && places[fd].turn == event >> 32) {
+    request->is_gone = true;
+    ctx = cctx_ref(request->mark.ctx);
+    if (queue_withdraw(request)) *unserved = request;
     forget(fd);
   }
   pthread_mutex_unlock(&lock);
@@ -62,10 +67,12 @@ static void *watch(void *unused) {
   for (;;) {
     if (epoll_wait(epoll, &event, 1, -1) != 1) continue;
     if (event.data.u64 == UINT64_MAX) return NULL;
-    cctx *ctx = take_gone(event.data.u64);
+    struct request *unserved;
+    cctx *ctx = take_gone(event.data.u64, &unserved);
     if (!ctx) continue;
     cctx_cancel_at(ctx, CAUSE_SAYS_CLIENT_LEFT, CAUSE_FILE, 0);
     cctx_unref(ctx);
+    if (unserved) request_finish(unserved);
   }
 }
 

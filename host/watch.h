@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The watch: cancels the context of a request whose client has left. */
+/* The watch: cancels the context of a request whose client has left, and finishes one that
+ * still waits for a worker. */
 #ifndef HOST_WATCH_H
 #define HOST_WATCH_H
 
@@ -12,7 +13,8 @@ enum { WATCH_STATUS = 499 };
 int watch_start(void);
 void watch_stop(void);
 
-/* Watch `fd`, the connection of `request`, which is begun, until watch_end. One that cannot
+/* Watch `fd`, the connection of `request`, which is begun, until watch_end. Before it is in
+ * request->queue. One that cannot
  * be watched, for lack of memory, is served all the same. */
 void watch_begin(struct request *request, int fd);
 

@@ -3,6 +3,7 @@
 
 import concurrent.futures
 import re
+import socket
 import time
 
 import pytest
@@ -66,17 +67,67 @@ def test_requests_that_wait_for_a_worker_are_answered_at_their_deadlines(serve, 
     assert server.get("/py")[:2] == (200, "quick")
 
 
+# ---- The queue ----
+
+TURNED_AWAY = (503, "too many requests wait\n")
+
+
+def keep_busy(server, go):
+    """Its only worker has a request that nobody waits for any more."""
+    assert server.get(f"/py?{go}", {"grpc-timeout": "50m"})[:2] == STOPPED
+
+
+def ask(server):
+    """A connection that waits for an answer."""
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    connection.sendall(b"GET /py HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    return connection
+
+
+def ask_until(server, answer):
+    """Ask, with a deadline that passes before the worker is free, until that is the answer."""
+    for _ in range(1000):
+        if server.get("/py", {"grpc-timeout": "1m"})[:2] == answer:
+            return
+    raise AssertionError(f"the answer is never {answer}")
+
+
 def test_when_too_many_wait_for_a_worker_the_next_is_turned_away(serve, tmp_path):
     server = serve("--queue", "5", "--workers", "1", *route("busy", "py"))
     go = tmp_path / "go"
-    for _ in range(6):  # the worker has one, and five wait
-        assert server.get(f"/py?{go}", {"grpc-timeout": "50m"})[:2] == STOPPED
-    assert server.get("/py")[:2] == (503, "too many requests wait\n")
+    keep_busy(server, go)
+    waiting = [ask(server) for _ in range(5)]
+    ask_until(server, TURNED_AWAY)
     go.touch()
-    for _ in range(1000):
-        if server.get("/py")[:2] == (200, "quick"):
-            return
-    raise AssertionError("it serves nobody any more")
+    for connection in waiting:
+        with connection:
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"quick")
+    assert server.get("/py")[:2] == (200, "quick")
+
+
+def test_requests_whose_deadline_has_passed_keep_none_out(serve, tmp_path):
+    server = serve("--queue", "1", "--workers", "1", *route("busy", "py"))
+    go = tmp_path / "go"
+    keep_busy(server, go)
+    for _ in range(5):
+        assert server.get("/py", {"grpc-timeout": "50m"})[:2] == STOPPED
+    go.touch()
+    assert server.get("/py")[:2] == (200, "quick")
+
+
+def test_requests_whose_client_has_left_keep_none_out(serve, tmp_path):
+    server = serve("--queue", "1", "--workers", "1", *route("busy", "py"))
+    go = tmp_path / "go"
+    keep_busy(server, go)
+    with ask(server):
+        ask_until(server, TURNED_AWAY)
+    ask_until(server, STOPPED)
+    go.touch()
+    assert server.get("/py")[:2] == (200, "quick")
+    assert server.stop() == 0
+    left = [line for line in server.log().splitlines() if line.endswith("client_left")]
+    assert len(left) == 1 and " 499 " in left[0]
 
 
 def test_a_lua_handler_without_a_guard_is_answered_for_too(serve):
