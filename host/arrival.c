@@ -2,6 +2,7 @@
 /* Arrivals: how long a connection may take until a request of it has arrived whole. */
 #include "arrival.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -11,8 +12,11 @@ struct arrival {
   int64_t timeout;
 };
 
+static _Atomic uint64_t missed;
+
 /* The I/O thread finds the end of what the client sends, and closes it. */
 static void shut(struct due *due) {
+  atomic_fetch_add(&missed, 1);
   shutdown(((struct arrival *)(void *)due)->fd, SHUT_RDWR);
 }
 
@@ -40,3 +44,5 @@ void arrival_begin(struct arrival *arrival) {
   due_remove(&arrival->due);
   due_add(&arrival->due, cctx_deadline_after(arrival->timeout));
 }
+
+uint64_t arrival_missed(void) { return atomic_load(&missed); }

@@ -24,4 +24,7 @@ void arrival_end(struct arrival *arrival);
 /* It is answered, and the next one may come. */
 void arrival_begin(struct arrival *arrival);
 
+/* How many took too long. */
+uint64_t arrival_missed(void);
+
 #endif

@@ -30,7 +30,8 @@ static struct MHD_Daemon *daemon_of_process;
 /* It listens no more, but is closed only when the daemon has ended, which may still take it out
  * of what it polls. */
 static MHD_socket quiet = MHD_INVALID_SOCKET;
-static atomic_bool quiesced; /* relaxed: an answer that misses it is one before it */
+static atomic_bool quiesced;    /* relaxed: an answer that misses it is one before it */
+static _Atomic uint64_t unread; /* connections closed while their client read no answer */
 
 /* ---- The carrier over the headers ---- */
 
@@ -177,6 +178,8 @@ static enum MHD_Result dispatch(struct server *server, struct MHD_Connection *co
   arrival_end(arrival_of(connection));
   if (request->too_large)
     return send_text(connection, request, 413, "the body is over 1 MiB\n");
+  if (request->is_crowded)
+    return send_text(connection, request, 503, "the bodies of others take all memory\n");
   if (request->is_cut || !find_route(server, request))
     return send_text(connection, request, 404, "not found\n");
   MHD_get_connection_values(connection, MHD_HEADER_KIND, copy_header, request);
@@ -237,7 +240,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 static void end_request(void *arg, struct MHD_Connection *connection, void **slot,
                         enum MHD_RequestTerminationCode why) {
   (void)arg;
-  (void)why;
+  if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED) atomic_fetch_add(&unread, 1);
   struct request *request = *slot;
   arrival_begin(arrival_of(connection));
   /* An answer that was never asked for: the client has left. */
@@ -261,9 +264,9 @@ static void notice(void *arg, struct MHD_Connection *connection, void **slot,
 
 /* ---- The daemon ---- */
 
-/* Rounded up; 0 would be none. */
-static unsigned to_seconds(int64_t timeout) {
-  int64_t seconds = (timeout + CCTX_SECOND - 1) / CCTX_SECOND;
+/* For clients that do not read: those that do not send are the arrivals', which come first. */
+static unsigned in_seconds(int64_t timeout) {
+  int64_t seconds = timeout / CCTX_SECOND + 1;
   return seconds < UINT_MAX ? (unsigned)seconds : UINT_MAX;
 }
 
@@ -281,7 +284,7 @@ bool http_start(struct server *server, int fd, char *why, size_t size) {
       NULL, MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL, MHD_OPTION_NOTIFY_CONNECTION,
       notice, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
       MHD_OPTION_CONNECTION_LIMIT, server->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
-      to_seconds(server->idle_timeout), MHD_OPTION_END);
+      in_seconds(server->idle_timeout), MHD_OPTION_END);
   if (!daemon_of_process)
     snprintf(why, size, "%s", errno ? strerror(errno) : "libmicrohttpd refused");
   return daemon_of_process != NULL;
@@ -298,6 +301,8 @@ size_t http_connections(void) {
       MHD_get_daemon_info(daemon_of_process, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
   return info ? info->num_connections : 0;
 }
+
+uint64_t http_timeouts(void) { return arrival_missed() + atomic_load(&unread); }
 
 void http_stop(void) {
   MHD_stop_daemon(daemon_of_process);

@@ -26,6 +26,7 @@ static const char help[] =
     "  --workers N             threads for each language, default 2\n"
     "  --connections N         how many at once, default 1000\n"
     "  --queue N               how many may wait for a worker, default 10000\n"
+    "  --body-memory MIB       for the bodies of all requests, default 256\n"
     "  --idle-timeout DURATION until a request has arrived whole, default 60s\n"
     "  --timeout-max DURATION  the longest a request may take, default 30s\n"
     "  --grace DURATION        at SIGTERM, what runs may finish for so long, default 5s\n"

@@ -154,4 +154,7 @@ void metrics_write(struct buffer *out) {
   write_gauge(out, "requests_in_flight", "Requests that are worked on.", request_live());
   write_gauge(out, "contexts_alive", "Contexts that somebody holds.", cctx_alive());
   write_gauge(out, "connections", "Connections of clients.", http_connections());
+  head(out, "connections_timed_out_total", "counter",
+       "Connections whose client was too slow to send or to read.");
+  buffer_print(out, "cctx_connections_timed_out_total %" PRIu64 "\n", http_timeouts());
 }

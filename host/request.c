@@ -14,6 +14,10 @@
 
 static cctx *root;
 
+/* Bytes of the bodies of all that are not freed. Only the I/O thread adds any. */
+static atomic_size_t bodies;
+static size_t bodies_max;
+
 /* All that are begun and not finished, to be looked at. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct condition changed = CONDITION_INIT;
@@ -42,6 +46,13 @@ struct request *request_new(const char *uri) {
   return NULL;
 }
 
+static void drop_body(struct request *request) {
+  atomic_fetch_sub(&bodies, request->len);
+  free(request->body);
+  request->body = NULL;
+  request->len = 0;
+}
+
 void request_free(struct request *request) {
   if (atomic_fetch_sub(&request->owners, 1) > 1) return;
   if (request->begun) {
@@ -56,7 +67,7 @@ void request_free(struct request *request) {
   free(request->method);
   free(request->path);
   free(request->query);
-  free(request->body);
+  drop_body(request);
   free(request);
 }
 
@@ -70,14 +81,21 @@ bool request_add_header(struct request *request, const char *name, const char *v
   return headers_join(&request->headers, name, value);
 }
 
+/* Of one that will be refused, nothing is kept. */
 bool request_add_body(struct request *request, const char *bytes, size_t len) {
-  if (len > BODY_MAX - request->len) request->too_large = true;
-  if (request->too_large) return true;
+  if (request->too_large || request->is_crowded) return true;
+  request->too_large = len > BODY_MAX - request->len;
+  request->is_crowded = len > bodies_max - atomic_load(&bodies);
+  if (request->too_large || request->is_crowded) {
+    drop_body(request);
+    return true;
+  }
   char *grown = realloc(request->body, request->len + len);
   if (!grown) return false;
   memcpy(grown + request->len, bytes, len);
   request->body = grown;
   request->len += len;
+  atomic_fetch_add(&bodies, len);
   return true;
 }
 
@@ -149,7 +167,8 @@ void request_finish(struct request *request) {
 
 /* ---- All of them ---- */
 
-bool request_open(void) {
+bool request_open(size_t room) {
+  bodies_max = room;
   root = cctx_with_cancel(cctx_background());
   return root != NULL;
 }

@@ -41,8 +41,9 @@ struct request {
   char *body;
   size_t len;
   bool too_large;
-  size_t route; /* index of the route that answers it */
-  cctx *ctx;    /* of `mark`, from request_begin to request_finish */
+  bool is_crowded; /* the bodies of others take all memory that there is for them */
+  size_t route;    /* index of the route that answers it */
+  cctx *ctx;       /* of `mark`, from request_begin to request_finish */
   cctx_request mark;
   struct answer answer;
   void (*resume)(struct request *request); /* gives it back to the I/O thread */
@@ -115,8 +116,11 @@ size_t request_watch(struct request_view *views, size_t max, size_t *all);
 /* How many are begun and not finished. */
 size_t request_live(void);
 
-/* What the contexts of all derive from, from request_open on; false for lack of memory. */
-bool request_open(void);
+/* Before the first of them, whose bodies may take `room` bytes together; false for lack of
+ * memory. */
+bool request_open(size_t room);
+
+/* What the contexts of all derive from. */
 cctx *request_root(void);
 void request_close(void);
 

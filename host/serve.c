@@ -120,7 +120,8 @@ static int serve(struct server *server, const char *address, const char *debug) 
   int fd, debug_fd, status = listen_open("--listen", address, &fd);
   if (status == 0 && debug) status = listen_open("--debug", debug, &debug_fd);
   if (status == 0 && !metrics_open(server)) status = complain("serve", "out of memory.");
-  if (status == 0 && !request_open()) status = complain("serve", "out of memory.");
+  if (status == 0 && !request_open((size_t)server->body_memory << 20))
+    status = complain("serve", "out of memory.");
   if (status == 0) status = open_queues(server);
   if (status != 0) return status;
   watch_signals();

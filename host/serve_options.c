@@ -11,7 +11,7 @@
 #include "log.h"
 
 /* More than a process has descriptors for, mostly. */
-enum { CONNECTIONS_MAX = 1000000 };
+enum { CONNECTIONS_MAX = 1000000, BODY_MEMORY_MAX = 1 << 20 };
 
 static int add_route(struct server *server, char *text) {
   char *path, *file;
@@ -105,6 +105,8 @@ static int read_option(struct serve_options *options, int answer, char **argv) {
   case 'c':
     return read_number("--connections", optarg, CONNECTIONS_MAX, &server->connections_max);
   case 'q': return read_number("--queue", optarg, CONNECTIONS_MAX, &server->queue_max);
+  case 'm':
+    return read_number("--body-memory", optarg, BODY_MEMORY_MAX, &server->body_memory);
   case 'i': return read_timeout("--idle-timeout", optarg, &server->idle_timeout);
   case 'G': server->guard = false; return 0;
   case 'T': return read_trust(server, optarg);
@@ -126,6 +128,7 @@ static int read_all(struct serve_options *options, int argc, char **argv) {
                                         {"workers", required_argument, NULL, 'w'},
                                         {"connections", required_argument, NULL, 'c'},
                                         {"queue", required_argument, NULL, 'q'},
+                                        {"body-memory", required_argument, NULL, 'm'},
                                         {"idle-timeout", required_argument, NULL, 'i'},
                                         {"timeout-max", required_argument, NULL, 't'},
                                         {"grace", required_argument, NULL, 'g'},
@@ -159,6 +162,7 @@ int serve_options_read(struct serve_options *options, int argc, char **argv) {
                                                .backup = CCTX_BACKUP_OPTIONS,
                                                .connections_max = 1000,
                                                .queue_max = 10000,
+                                               .body_memory = 256,
                                                .idle_timeout = 60 * CCTX_SECOND,
                                                .timeout_max = 30 * CCTX_SECOND,
                                                .grace = 5 * CCTX_SECOND}};

@@ -25,6 +25,7 @@ struct server {
   struct cctx_backup_options backup;
   bool guard; /* stop Lua handlers that do not ask */
   unsigned connections_max, queue_max;
+  unsigned body_memory;      /* MiB, for the bodies of all requests */
   int64_t idle_timeout;      /* ns until a request has arrived whole */
   int64_t timeout_max;       /* ns that a request may take */
   int64_t grace;             /* ns that a shutdown leaves what runs */
@@ -41,6 +42,7 @@ bool http_start(struct server *server, int fd, char *why, size_t size);
 void http_quiesce(void); /* accept no more connections, and close each with its answer */
 void http_stop(void);    /* after everything is answered */
 size_t http_connections(void);
+uint64_t http_timeouts(void); /* connections that were closed as too slow */
 
 /* The debug page on `fd`, likewise. It may be stopped if it never started. */
 bool debug_start(struct server *server, int fd, char *why, size_t size);

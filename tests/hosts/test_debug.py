@@ -6,6 +6,7 @@ import http.client
 import json
 import pathlib
 import re
+import socket
 import sys
 import threading
 import time
@@ -226,6 +227,22 @@ def test_a_client_that_leaves_is_counted_and_logged_as_that(debugged):
         time.sleep(0.01)
     assert server.stop() == 0
     assert re.search(r" GET /lua 499 [\d.]+ ms client_left\n", server.log())
+
+
+LONG = "return function() return ('x'):rep(50000000) end"
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_a_client_that_is_too_slow_is_counted(debugged, tmp_path, sent):
+    """It sends no request, or reads no answer."""
+    (tmp_path / "long.lua").write_text(LONG)
+    server, debug = debugged(f"--route=/long={tmp_path}/long.lua", "--idle-timeout=200ms")
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(sent)
+        end = time.monotonic() + PATIENCE
+        while "cctx_connections_timed_out_total 1\n" not in debug.metrics():
+            assert time.monotonic() < end, debug.metrics()
+            time.sleep(0.01)
 
 
 LATE = """

@@ -67,3 +67,23 @@ def test_requests_sent_before_the_answer_are_all_answered(serve, language):
         connection.sendall((line + "\r\n").encode() * 9 + last.encode())
         answers = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answers.count(b" 200 OK\r\n") == 10
+
+
+# ---- Clients that send much ----
+
+
+def test_bodies_take_no_more_memory_than_there_is_for_them(serve):
+    server = serve("--body-memory", "1", *route("gone", "lua"))
+    half = b"b" * 600_000
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as first:
+        head = b"POST /lua HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(half)
+        first.sendall(head + half)
+        assert server.process.stdout.readline() == "begun\n"
+        refused = (503, "the bodies of others take all memory\n")
+        assert server.get("/lua?quick", body=half)[:2] == refused
+        assert server.get("/lua?quick", body=half[:200_000])[:2] == (200, "fine")
+    assert server.process.stdout.readline() == "canceled: client is gone\n"
+    for _ in range(1000):
+        if server.get("/lua?quick", body=half)[:2] == (200, "fine"):
+            return
+    raise AssertionError("the memory is never free again")
