@@ -295,16 +295,19 @@ def test_each_allocation_fails_once(root, failing, operation):
 
 
 def fail_often(operation, ctx):
+    """What is lost is lost each time; the interpreter keeps no more once its free lists are full."""
     operation(ctx)  # makes what is made once, such as the names of keys
-    for _ in range(50):  # what is lost is lost each time; what the interpreter keeps is not
+    steady = 0
+    for _ in range(500):
         alive, blocks = measure()
         fail_each(operation, ctx)
         fail_each(operation, ctx)
         now_alive, now_blocks = measure()
         assert now_alive == alive == 1
-        if now_blocks <= blocks:
+        steady = steady + 1 if now_blocks <= blocks else 0
+        if steady == 3:
             return
-    assert now_blocks == blocks
+    raise AssertionError(f"each time {now_blocks - blocks} blocks more are in use")
 
 
 def test_each_allocation_fails_once_with_a_bound_variable(root, failing):
