@@ -57,9 +57,6 @@ static inline struct answer from_scope(const struct scope *scope) {
   return (struct answer){scope->ctx, scope->tag, scope->handed_over, CCTX_CURRENT_ATTACHED};
 }
 
-/* cctx__own.variable_writes is how often this thread wrote the variable: what may be newer than a
- * scope where the variable cannot be read. */
-
 /* The call that pushed the mark would have written the variable after what is below it. If it is
  * older here, in a Context in which something below was pushed, the call is another greenlet's. */
 static bool is_anothers_mark(const struct scope *mark, const struct cctx_sight *sight) {
@@ -89,9 +86,6 @@ static struct answer decide(const struct scope *e, const struct cctx_sight *sigh
   return background(CCTX_CURRENT_UNKNOWN);
 }
 
-/* cctx__own.muted is how many calls for nobody are under way on this thread for which there was no
- * memory to push background: until they return, nothing is known. */
-
 static struct answer found(const struct cctx_sight *sight) {
   if (cctx__own.muted) return background(CCTX_CURRENT_UNKNOWN);
   return decide(cctx__scope_top(cctx__own.stack), sight);
@@ -114,15 +108,16 @@ static inline struct answer decide_alone(const struct own *own) {
 
 /* What a thread without the interpreter's lock sees is good until the interpreter exits, which
  * waits for the end of the look. */
-static inline struct answer answer(void) {
+__attribute__((noinline)) static struct answer answer_of_both(void) {
   struct cctx_sight sight;
-  const struct cctx_interpreter *hook;
-  struct answer now;
-  if (cctx__looks_alone()) return settle(decide_alone(&cctx__own));
-  hook = cctx__look_begin(&sight);
-  now = settle(found(&sight));
+  const struct cctx_interpreter *hook = cctx__look_begin(&sight);
+  struct answer now = settle(found(&sight));
   cctx__look_end(hook);
   return now;
+}
+
+static inline struct answer answer(void) {
+  return cctx__looks_alone() ? settle(decide_alone(cctx__own_found())) : answer_of_both();
 }
 
 cctx *cctx_current(void) { return answer().ctx; }
@@ -163,9 +158,9 @@ static bool are_of_one_request(const cctx *a, const cctx *b) {
   return bears(a, b->mark) || bears(b, a->mark);
 }
 
-static bool is_handed_over(const cctx *ctx, enum cctx_lifetime lifetime,
-                           const struct cctx_sight *sight) {
-  const struct scope *outside = cctx__scope_top(cctx__own.stack);
+static bool is_handed_over(const struct own *own, const cctx *ctx,
+                           enum cctx_lifetime lifetime, const struct cctx_sight *sight) {
+  const struct scope *outside = cctx__scope_top(own->stack);
   struct answer now;
   if (lifetime != CCTX_LIFETIME_AUTO) return lifetime == CCTX_HANDED_OVER;
   if (cctx_has_ended(ctx)) return true;
@@ -178,7 +173,7 @@ static bool is_handed_over(const cctx *ctx, enum cctx_lifetime lifetime,
 static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx,
                            const struct cctx_origin *origin, bool handed_over,
                            cctx_token *token) {
-  struct scope *scope = cctx__scope_new(SCOPE_VARIABLE, token);
+  struct scope *scope = cctx__scope_new(cctx__own.stack, SCOPE_VARIABLE, token);
   int status;
   if (scope == NULL) return CCTX_ENOMEM;
   if (cctx__is_strict()) cctx__site_set(&scope->site, origin->file, origin->line);
@@ -188,53 +183,55 @@ static int attach_variable(const struct cctx_interpreter *hook, cctx *ctx,
   if (status != CCTX_OK) {
     struct scope *mine;
     cctx__scope_end(token, NULL, &mine);
-    cctx__scope_free(mine);
+    cctx__scope_free(NULL, mine);
     *token = (cctx_token){NULL, 0};
   }
   return status;
 }
 
-static void push(struct cctx_stack *stack, struct scope *scope, cctx *ctx,
+static void push(struct own *own, struct scope *scope, cctx *ctx,
                  const struct cctx_sight *sight) {
   scope->ctx = cctx_ref(ctx);
   scope->stamp = atomic_fetch_add(&stamp, 1) + 1;
   scope->place = sight->place;
-  scope->writes = cctx__own.variable_writes;
-  cctx__scope_push(stack, scope);
+  scope->writes = own->variable_writes;
+  cctx__scope_push(own->stack, scope);
 }
 
-static int attach_stack(cctx *ctx, const struct cctx_origin *origin, bool handed_over,
-                        const struct cctx_sight *sight, cctx_token *token) {
-  struct cctx_stack *stack = cctx__stack_need();
-  struct scope *scope = stack ? cctx__scope_new(SCOPE_STACK, token) : NULL;
+static int attach_stack(struct own *own, cctx *ctx, const struct cctx_origin *origin,
+                        bool handed_over, const struct cctx_sight *sight,
+                        cctx_token *token) {
+  struct cctx_stack *stack = cctx__stack_need(own);
+  struct scope *scope = stack ? cctx__scope_new(stack, SCOPE_STACK, token) : NULL;
   if (scope == NULL) return CCTX_ENOMEM;
   scope->tag = origin->tag;
   scope->handed_over = handed_over;
   if (cctx__is_strict()) cctx__site_set(&scope->site, origin->file, origin->line);
-  push(stack, scope, ctx, sight);
+  push(own, scope, ctx, sight);
   return CCTX_OK;
 }
 
 bool cctx__enter_background(struct scope *scope) {
-  struct cctx_stack *stack = cctx__stack_need();
+  struct own *own = cctx__own_found();
   struct cctx_sight sight;
-  if (stack == NULL) return false;
+  if (cctx__stack_need(own) == NULL) return false;
   cctx__look(&sight);
-  push(stack, scope, cctx_background(), &sight);
+  push(own, scope, cctx_background(), &sight);
   return true;
 }
 
 int cctx_attach_as(cctx *ctx, const struct cctx_origin *origin, cctx_token *token) {
+  struct own *own = cctx__own_found();
   struct cctx_sight sight;
   const struct cctx_interpreter *hook;
   bool handed_over;
   assert(cctx__is_live(ctx) && "cctx_attach: no context, or one given back");
   *token = (cctx_token){NULL, 0};
   hook = cctx__look_begin(&sight);
-  handed_over = is_handed_over(ctx, origin->lifetime, &sight);
+  handed_over = is_handed_over(own, ctx, origin->lifetime, &sight);
   cctx__look_end(hook);
   if (hook && sight.writable) return attach_variable(hook, ctx, origin, handed_over, token);
-  return attach_stack(ctx, origin, handed_over, &sight, token);
+  return attach_stack(own, ctx, origin, handed_over, &sight, token);
 }
 
 int cctx_attach_at(cctx *ctx, cctx_token *token, const char *file, int line) {
@@ -246,8 +243,8 @@ int cctx_attach_background(cctx_token *token) {
   struct cctx_sight sight;
   cctx__look(&sight);
   *token = (cctx_token){NULL, 0};
-  return attach_stack(cctx_background(), &(struct cctx_origin){.tag = NULL}, false, &sight,
-                      token);
+  return attach_stack(cctx__own_found(), cctx_background(),
+                      &(struct cctx_origin){.tag = NULL}, false, &sight, token);
 }
 
 static int leave_variable(struct scope *scope) {
@@ -255,7 +252,7 @@ static int leave_variable(struct scope *scope) {
   const struct cctx_interpreter *hook = cctx__look(&sight);
   /* Without its interpreter the handle is nobody's memory any more. */
   int status = hook ? hook->leave(scope->variable) : CCTX_OK;
-  cctx__scope_free(scope);
+  cctx__scope_free(cctx__own.stack, scope);
   return status;
 }
 
@@ -327,15 +324,15 @@ void cctx_forget(cctx_token *token) {
   if (!cctx__scope_end(token, NULL, &scope)) return;
   hook = cctx__look(&sight);
   if (hook) hook->forget(scope->variable);
-  cctx__scope_free(scope);
+  cctx__scope_free(cctx__own.stack, scope);
 }
 
 int cctx_boundary_enter(cctx_token *token) {
-  struct cctx_stack *stack = cctx__stack_need();
+  struct cctx_stack *stack = cctx__stack_need(cctx__own_found());
   struct scope *ask;
   struct cctx_sight sight;
   *token = (cctx_token){NULL, 0};
-  ask = stack ? cctx__scope_new(SCOPE_ASK, token) : NULL;
+  ask = stack ? cctx__scope_new(stack, SCOPE_ASK, token) : NULL;
   if (ask == NULL) return CCTX_ENOMEM;
   cctx__look(&sight);
   ask->place = sight.place;

@@ -10,7 +10,7 @@ static struct pool pool = {.size = sizeof(struct observer)};
 struct observer *cctx__observer_take(void) {
   struct observer *observer = (struct observer *)(void *)cctx__pool_take(&pool);
   if (observer == NULL) return NULL;
-  observer->reserved = cctx__scope_new(SCOPE_STACK, &observer->token);
+  observer->reserved = cctx__scope_new(cctx__own.stack, SCOPE_STACK, &observer->token);
   if (observer->reserved == NULL) {
     cctx__lock();
     cctx__pool_give(&pool, &observer->item);

@@ -12,6 +12,8 @@
 #include "scope.h"
 
 #include <pthread.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "lock.h"
 #include "memory.h"
@@ -81,7 +83,7 @@ static void cut(struct cctx_stack *stack, const struct scope *alive, struct scop
     struct scope *below = at->below;
     cctx *ctx = at->ctx;
     if (atomic_load(&at->left)) atomic_fetch_sub(&stack->left, 1);
-    cctx__scope_free(at);
+    cctx__scope_free(stack, at);
     cctx_unref(ctx);
     at = below;
   }
@@ -164,8 +166,8 @@ __attribute__((constructor)) static void make_key(void) {
 
 /* Called again after the thread's clean-up, by another library's destructor, it makes a new
  * stack, for which the system runs drop_stack once more. */
-struct cctx_stack *cctx__stack_need(void) {
-  struct cctx_stack *stack = cctx__own.stack;
+struct cctx_stack *cctx__stack_need(struct own *own) {
+  struct cctx_stack *stack = own->stack;
   if (stack) return stack;
   stack = cctx__alloc(sizeof *stack);
   if (stack == NULL) return NULL;
@@ -174,29 +176,23 @@ struct cctx_stack *cctx__stack_need(void) {
     cctx__free(stack);
     return NULL;
   }
-  return cctx__own.stack = stack;
+  return own->stack = stack;
 }
 
-struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token) {
-  struct cctx_stack *own = cctx__own.stack;
+struct scope *cctx__scope_new(struct cctx_stack *stack, enum scope_kind kind,
+                              cctx_token *token) {
   struct scope *scope;
   *token = (cctx_token){NULL, 0};
-  if (own && own->spare)
-    scope = take_spare(own);
+  if (stack && stack->spare)
+    scope = take_spare(stack);
   else
     scope = (struct scope *)(void *)cctx__pool_take(&pool);
   if (scope == NULL) return NULL;
-  scope->live = scope->item.generation;
   atomic_store_explicit(&scope->kind, kind, memory_order_relaxed);
   atomic_store_explicit(&scope->stack, NULL, memory_order_relaxed);
-  scope->below = NULL;
-  scope->ctx = NULL;
-  scope->tag = NULL;
-  scope->handed_over = false;
-  scope->stamp = 0;
-  scope->place = (struct cctx_place){0, NULL, 0};
   atomic_store_explicit(&scope->left, false, memory_order_relaxed);
-  scope->variable = NULL;
+  scope->live = scope->item.generation;
+  memset(&scope->below, 0, offsetof(struct scope, site) - offsetof(struct scope, below));
   scope->site.file[0] = '\0';
   scope->site.line = 0;
   *token = (cctx_token){scope, scope->live};
@@ -268,18 +264,17 @@ void cctx__scope_unlink(struct cctx_stack *stack, struct scope *scope) {
   struct scope **link = &stack->top;
   while (*link != scope) link = &(*link)->below;
   *link = scope->below;
-  cctx__scope_free(scope);
+  cctx__scope_free(stack, scope);
   drop_left(stack);
 }
 
-void cctx__scope_free(struct scope *scope) {
-  struct cctx_stack *own = cctx__own.stack;
+void cctx__scope_free(struct cctx_stack *stack, struct scope *scope) {
   atomic_store_explicit(&scope->kind, SCOPE_FREE, memory_order_relaxed);
   atomic_store_explicit(&scope->stack, NULL, memory_order_relaxed);
-  if (own && own->spare_n < SPARE_MAX) {
-    scope->below = own->spare;
-    own->spare = scope;
-    own->spare_n++;
+  if (stack && stack->spare_n < SPARE_MAX) {
+    scope->below = stack->spare;
+    stack->spare = scope;
+    stack->spare_n++;
     return;
   }
   cctx__lock();

@@ -19,23 +19,24 @@ enum scope_kind {
 
 /* Type-stable: a scope's memory is a scope for ever, so a stale token may look at it. It is
  * never on the C stack, which greenlets copy. Who holds a token of the item's generation has a
- * scope in use, and who raises that has ended it. The other fields are the owning thread's, but
- * for `left`. */
+ * scope in use, and who raises that has ended it. */
 struct scope {
   struct pool_item item;
   _Atomic(enum scope_kind) kind;
   _Atomic(struct cctx_stack *) stack; /* that it is on; NULL: a variable scope */
-  uint64_t live;                      /* the generation in which it is in use */
-  struct scope *below;                /* on that stack */
-  cctx *ctx;                          /* owned; NULL: the mark ASK, or a variable scope */
-  const void *tag;                    /* on whose behalf */
-  bool handed_over;                   /* outlives its request */
-  uint64_t stamp;                     /* when: later scopes have higher ones */
-  struct cctx_place place;            /* where the thread's interpreter stood */
-  uint64_t writes;                    /* how often the thread had written the variable */
   atomic_bool left;                   /* left from where it could not be reached: skip it */
-  void *variable;                     /* the interpreter's handle, of a variable scope */
-  struct site site;                   /* where it was attached; known in strict mode */
+
+  /* The owning thread's. */
+  uint64_t live;           /* the generation in which it is in use */
+  struct scope *below;     /* on that stack; zero in a new scope, as all up to the site */
+  cctx *ctx;               /* owned; NULL: the mark ASK, or a variable scope */
+  const void *tag;         /* on whose behalf */
+  bool handed_over;        /* outlives its request */
+  uint64_t stamp;          /* when: later scopes have higher ones */
+  uint64_t writes;         /* how often the thread had written the variable */
+  struct cctx_place place; /* where the thread's interpreter stood */
+  void *variable;          /* the interpreter's handle, of a variable scope */
+  struct site site;        /* where it was attached; known in strict mode */
 };
 
 /* The scopes of one thread. */
@@ -46,22 +47,34 @@ struct cctx_stack {
   unsigned spare_n;
 };
 
-/* What a thread has of its own, in one place: each place that is read costs a call. */
+/* What a thread has of its own, in one place: to find it costs a call each time. */
 struct own {
   struct cctx_stack *stack; /* NULL: none yet */
-  unsigned muted;           /* see core/current.c, as for the next */
+  /* How many calls for nobody are under way for which there was no memory to push background:
+   * until they return, nothing is known. */
+  unsigned muted;
+  /* How often it wrote the variable: what may be newer than a scope where that cannot be read. */
   uint64_t variable_writes;
 };
 extern _Thread_local struct own cctx__own;
 
+/* This thread's, found once: the compiler would find it anew at each use. */
+static inline struct own *cctx__own_found(void) {
+  struct own *own = &cctx__own;
+  __asm__("" : "+r"(own));
+  return own;
+}
+
 /* This thread's stack, made if it has none: NULL for lack of memory. */
-struct cctx_stack *cctx__stack_need(void);
+struct cctx_stack *cctx__stack_need(struct own *own);
 
 /* How many threads have ended with a scope in force. */
 uint64_t cctx__stacks_left(void);
 
-/* A scope of `kind`, and the token that ends it. NULL for lack of memory. */
-struct scope *cctx__scope_new(enum scope_kind kind, cctx_token *token);
+/* A scope of `kind`, and the token that ends it; a spare one of `stack`, this thread's or NULL, if
+ * it has any. NULL for lack of memory. */
+struct scope *cctx__scope_new(struct cctx_stack *stack, enum scope_kind kind,
+                              cctx_token *token);
 
 /* Put a new scope on top of `stack`, which is this thread's. */
 void cctx__scope_push(struct cctx_stack *stack, struct scope *scope);
@@ -88,8 +101,8 @@ void cctx__scope_pop(struct cctx_stack *stack, struct scope *scope);
 /* Take `scope` alone out of the middle of this thread's stack, and free it. */
 void cctx__scope_unlink(struct cctx_stack *stack, struct scope *scope);
 
-/* Give the memory of a scope that is on no stack back to the pool. */
-void cctx__scope_free(struct scope *scope);
+/* Give the memory of a scope that is on no stack back: to `stack`, likewise, or to the pool. */
+void cctx__scope_free(struct cctx_stack *stack, struct scope *scope);
 
 /* Free a scope that was never pushed: its token is stale. Under the lock. */
 void cctx__scope_discard(struct scope *scope);
