@@ -47,19 +47,17 @@ static bool begins(struct cctx__text text, const char *prefix) {
   return text.len >= len && memcmp(text.at, prefix, len) == 0;
 }
 
+/* A map's names are what they are. */
+static enum cctx_names names_of(const struct form *form, enum cctx_names names) {
+  return form->field == CCTX_FIELD_METAINFO_MAP ? CCTX_NAMES_ENVIRONMENT : names;
+}
+
 /* How `form` spells a prefix under `names`; its length. */
 static size_t spell(const struct form *form, enum cctx_names names, unsigned which,
                     char out[CCTX__NAME_ROOM]) {
   const char *prefix = form->prefix[which];
-  struct cctx__text text = {prefix, strlen(prefix)};
-  if (form->field != CCTX_FIELD_METAINFO_MAP) return cctx__name_spell(names, text, out);
-  memcpy(out, prefix, text.len + 1);
-  return text.len;
-}
-
-/* A map's names are what they are. */
-static enum cctx_names names_of(const struct form *form, enum cctx_names names) {
-  return form->field == CCTX_FIELD_METAINFO_MAP ? CCTX_NAMES_ENVIRONMENT : names;
+  return cctx__name_spell(names_of(form, names), cctx__text_of(prefix, strlen(prefix)),
+                          out);
 }
 
 static unsigned prefix_of(enum cctx_direction direction, unsigned scope) {
@@ -74,13 +72,27 @@ static size_t name_from_http(struct cctx__text name, char *out) {
   return name.len;
 }
 
+/* Eight characters of a name, all of ASCII: small letters for capitals, '-' for '_'. */
+static uint64_t word_to_http(uint64_t word) {
+  const uint64_t each = UINT64_C(0x0101010101010101), eighth = each * 0x80;
+  uint64_t from_a = word + each * (0x80 - 'A'), past_z = word + each * (0x7f - 'Z');
+  uint64_t other = (word ^ each * '_') + each * 0x7f;
+  return (word | ((from_a ^ past_z) & eighth) >> 2) -
+         ((~other & eighth) >> 7) * ('_' - '-');
+}
+
 /* Flat: for a carrier that has nothing but letters, digits and one more character. */
 static size_t name_to_http(struct cctx__text name, bool flat, char *out) {
-  for (size_t i = 0; i < name.len; i++) {
-    char c = cctx__lower(name.at[i]);
-    bool kept = c != '_' && (!flat || cctx__is_digit(c) || (c >= 'a' && c <= 'z'));
-    out[i] = kept ? c : '-';
+  uint64_t word;
+  size_t i = 0;
+  for (; i + sizeof word <= name.len; i += sizeof word) {
+    memcpy(&word, name.at + i, sizeof word);
+    word = word_to_http(word);
+    memcpy(out + i, &word, sizeof word);
   }
+  for (; i < name.len; i++) out[i] = name.at[i] == '_' ? '-' : cctx__lower(name.at[i]);
+  for (i = 0; flat && i < name.len; i++)
+    if (!cctx__is_digit(out[i]) && (out[i] < 'a' || out[i] > 'z')) out[i] = '-';
   return name.len;
 }
 
@@ -247,11 +259,11 @@ static bool is_taken(const struct cctx__sending *sending, enum cctx_metadata_sco
 
 /* What a header may hold and keep: no control characters, no blanks at its ends. */
 static bool is_header_value(struct cctx__text value) {
-  for (size_t i = 0; i < value.len; i++) {
-    unsigned char c = (unsigned char)value.at[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-  }
-  return cctx__trim(value.at, value.len).len == value.len;
+  const char *end = value.at + value.len;
+  for (const char *c = value.at; c < end; c++)
+    if (*c < ' ' || *c > '~')
+      if (*c == 0x7f || (*c != '\t' && (unsigned char)*c < ' ')) return false;
+  return value.len == 0 || !(cctx__is_blank(value.at[0]) || cctx__is_blank(end[-1]));
 }
 
 /* Longest value once it is percent-encoded. */
@@ -281,9 +293,8 @@ static size_t put_http(struct writer *writer, struct cctx__pair pair, char *name
 
 /* A map may go over HTTP after all: what would begin a line there does not go. */
 static bool is_one_line(struct cctx__text text) {
-  for (size_t i = 0; i < text.len; i++)
-    if (text.at[i] == '\r' || text.at[i] == '\n' || text.at[i] == '\0') return false;
-  return true;
+  return !memchr(text.at, '\r', text.len) && !memchr(text.at, '\n', text.len) &&
+         !memchr(text.at, '\0', text.len);
 }
 
 static size_t put_map(const struct writer *writer, struct cctx__pair pair, char *name) {
@@ -352,16 +363,11 @@ static void write_raw(const cctx *ctx, const struct cctx_policy *policy,
                       struct cctx__sink *sink) {
   struct cctx__sending sending = cctx__sending_begin(ctx, policy, sink->source.counts);
   struct cctx__pair pair;
-  char name[CCTX_METADATA_NAME_MAX + 1];
-  while (cctx__sending_next(&sending, CCTX_HOP, &pair)) {
-    if (!is_header_value(pair.value)) {
+  while (cctx__sending_next(&sending, CCTX_HOP, &pair))
+    if (is_header_value(pair.value))
+      cctx__sink_put(sink, pair.name.at, pair.value.at, pair.value.len);
+    else
       sink->source.counts->unsendable++;
-      continue;
-    }
-    memcpy(name, pair.name.at, pair.name.len);
-    name[pair.name.len] = '\0';
-    cctx__sink_put(sink, name, pair.value.at, pair.value.len);
-  }
 }
 
 void cctx__metainfo_write(const cctx *ctx, const struct cctx_policy *policy,

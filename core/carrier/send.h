@@ -15,7 +15,8 @@ struct cctx__sending {
   size_t i, pairs_left, bytes_left;
 };
 
-/* A pair, under the name that the carrier is told. Borrowed from the context and policy. */
+/* A pair, under the name that the carrier is told, each with a NUL behind it. Borrowed from the
+ * context and policy. */
 struct cctx__pair {
   struct cctx__text name, value;
 };
