@@ -99,7 +99,7 @@ static void put_pair(struct cctx__harvest *harvest, size_t i, enum cctx__rank ra
 void cctx__harvest_take(struct cctx__harvest *harvest, enum cctx__rank rank,
                         struct cctx__text name, struct cctx__text value,
                         enum cctx__encoding encoding) {
-  name = cctx__rename_in(harvest->policy->renames, name);
+  name = cctx__rename(harvest->policy->renames, true, name);
   if (!cctx__is_name(name)) {
     harvest->counts->malformed++;
     return;

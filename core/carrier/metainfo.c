@@ -72,28 +72,35 @@ static size_t name_from_http(struct cctx__text name, char *out) {
   return name.len;
 }
 
-/* Eight characters of a name, all of ASCII: small letters for capitals, '-' for '_'. */
-static uint64_t word_to_http(uint64_t word) {
-  const uint64_t each = UINT64_C(0x0101010101010101), eighth = each * 0x80;
-  uint64_t from_a = word + each * (0x80 - 'A'), past_z = word + each * (0x7f - 'Z');
-  uint64_t other = (word ^ each * '_') + each * 0x7f;
-  return (word | ((from_a ^ past_z) & eighth) >> 2) -
-         ((~other & eighth) >> 7) * ('_' - '-');
-}
+#define EACH(byte) ((byte)*UINT64_C(0x0101010101010101))
 
 /* Flat: for a carrier that has nothing but letters, digits and one more character. */
-static size_t name_to_http(struct cctx__text name, bool flat, char *out) {
-  uint64_t word;
-  size_t i = 0;
-  for (; i + sizeof word <= name.len; i += sizeof word) {
-    memcpy(&word, name.at + i, sizeof word);
-    word = word_to_http(word);
+static char char_to_http(char c, bool flat) {
+  if (flat) return cctx__flat(c);
+  return c == '_' ? '-' : cctx__lower(c);
+}
+
+/* Eight characters of a name: they are ASCII, so that none carries into the next. */
+static uint64_t word_to_http(uint64_t word) {
+  uint64_t upper = (word + EACH(0x80 - 'A')) & ~(word + EACH(0x7f - 'Z')) & EACH(0x80);
+  uint64_t underscore = ~((word ^ EACH('_')) + EACH(0x7f)) & EACH(0x80);
+  return (word | upper >> 2) ^ (underscore >> 7) * ('_' ^ '-');
+}
+
+/* Writes a whole word of NULs behind the name. Returns a hash, of which the topmost bits depend on
+ * all. */
+static uint64_t name_to_http(struct cctx__text name, bool flat, char *out) {
+  uint64_t hash = name.len, word = 0;
+  memcpy(out, name.at, name.len);
+  memcpy(out + name.len, &word, sizeof word);
+  for (size_t i = 0; flat && i < name.len; i++) out[i] = cctx__flat(out[i]);
+  for (size_t i = 0; i < name.len; i += sizeof word) {
+    memcpy(&word, out + i, sizeof word);
+    if (!flat) word = word_to_http(word);
     memcpy(out + i, &word, sizeof word);
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
   }
-  for (; i < name.len; i++) out[i] = name.at[i] == '_' ? '-' : cctx__lower(name.at[i]);
-  for (i = 0; flat && i < name.len; i++)
-    if (!cctx__is_digit(out[i]) && (out[i] < 'a' || out[i] > 'z')) out[i] = '-';
-  return name.len;
+  return hash;
 }
 
 /* The character of the escape at the front of `name`, which is taken off, or NUL. */
@@ -140,14 +147,11 @@ static size_t name_to_exact(struct cctx__text name, char *out) {
   static const char digits[] = "0123456789abcdef";
   size_t n = 0;
   for (size_t i = 0; i < name.len; i++) {
-    char c = name.at[i];
-    if (cctx__is_digit(c) || (c >= 'a' && c <= 'z') || c == '-') {
-      out[n++] = c;
-      continue;
-    }
-    out[n++] = '.';
-    if (c == '_' || c == '.' || cctx__lower(c) != c) {
-      out[n++] = c == '_' ? '-' : cctx__lower(c);
+    char c = name.at[i], lower = cctx__lower(c);
+    bool flat = cctx__flat(c) != '_'; /* a letter or digit */
+    if ((!flat || c != lower) && c != '-') out[n++] = '.';
+    if (flat || c == '-' || c == '_' || c == '.') {
+      out[n++] = c == '_' ? '-' : lower;
       continue;
     }
     out[n++] = '0';
@@ -221,74 +225,62 @@ void cctx__metainfo_read(const struct cctx__source *source, struct cctx__harvest
 
 /* ---- Writing ---- */
 
-/* Names that were written, to find out quickly that most were not. */
-struct seen {
-  uint64_t bits[16];
-};
-
-static bool was_seen(struct seen *seen, const char *name, size_t len) {
-  uint64_t hash = len, bit, *word, part;
-  bool was;
-  for (; len >= sizeof part; len -= sizeof part, name += sizeof part) {
-    memcpy(&part, name, sizeof part);
-    hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
-  }
-  for (part = 0; len > 0; len--) part = part << 8 | (unsigned char)*name++;
-  hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
-  bit = (uint64_t)1 << (hash & 63);
-  word = &seen->bits[hash >> 6];
-  was = (*word & bit) != 0;
-  *word |= bit;
-  return was;
-}
-
-/* Whether an earlier pair of this way through has a name that the carrier takes for the same. */
-static bool is_taken(const struct cctx__sending *sending, enum cctx_metadata_scope scope,
-                     bool flat, const char *name, size_t len) {
-  struct cctx_carrier_counts unused = {0};
-  struct cctx__sending again = cctx__sending_begin(sending->ctx, sending->policy, &unused);
-  struct cctx__pair pair;
-  while (cctx__sending_next(&again, scope, &pair) && again.i < sending->i) {
-    char other[CCTX_METADATA_NAME_MAX];
-    if (pair.name.len == len && name_to_http(pair.name, flat, other) == len &&
-        memcmp(other, name, len) == 0)
-      return true;
-  }
-  return false;
-}
-
-/* What a header may hold and keep: no control characters, no blanks at its ends. */
-static bool is_header_value(struct cctx__text value) {
-  const char *end = value.at + value.len;
-  for (const char *c = value.at; c < end; c++)
-    if (*c < ' ' || *c > '~')
-      if (*c == 0x7f || (*c != '\t' && (unsigned char)*c < ' ')) return false;
-  return value.len == 0 || !(cctx__is_blank(value.at[0]) || cctx__is_blank(end[-1]));
-}
-
-/* Longest value once it is percent-encoded. */
-enum { VALUE_MAX = 8192 };
+/* Longest value once it is percent-encoded; twice as many places as a context has pairs. */
+enum { VALUE_MAX = 8192, PLACES = 2 * CCTX_METADATA_PAIRS_MAX };
 
 /* One way through the pairs of a scope, under one prefix. */
 struct writer {
   const struct form *form;
   struct cctx__sending sending;
   enum cctx_metadata_scope scope;
-  struct seen seen;
   bool flat;
+  uint16_t written[PLACES]; /* numbers of pairs, from 1, by a hash of their name; 0: free */
   size_t prefix;
-  char name[CCTX__NAME_ROOM]; /* prefix and all, as HTTP spells it */
+  char name[CCTX__NAME_ROOM]; /* prefix and all, as the carrier spells it */
   char value[VALUE_MAX + 1];  /* if it must be encoded */
 };
+
+/* Whether a pair was written whose name the carrier takes for this one; if not, it is noted. */
+static bool was_written(struct writer *writer, struct cctx__text name, uint64_t hash) {
+  size_t at = hash / (UINT64_MAX / PLACES + 1);
+  for (; writer->written[at] != 0; at = (at + 1) % PLACES) {
+    size_t i = writer->written[at] - 1u;
+    struct cctx__text other = cctx__sending_name(&writer->sending, i);
+    if (other.len != name.len) continue;
+    for (i = 0; i < name.len; i++)
+      if (char_to_http(other.at[i], writer->flat) != name.at[i]) break;
+    if (i == name.len) return true;
+  }
+  writer->written[at] = (uint16_t)writer->sending.i;
+  return false;
+}
+
+/* Whether four characters have none below a blank, and no DEL. */
+static bool are_plain(const char *at) {
+  uint32_t word;
+  memcpy(&word, at, sizeof word);
+  return (((word - 0x20202020) | (word + 0x01010101)) & ~word & 0x80808080) == 0;
+}
+
+/* What a header may hold and keep: no control characters, no blanks at its ends. */
+static bool is_header_value(struct cctx__text value) {
+  const char *at = value.at, *end = at + value.len;
+  bool plain = value.len >= 4 && *at != ' ' && end[-1] != ' ' && are_plain(end - 4);
+  while (plain && end - at > 4) plain = are_plain(at), at += 4;
+  for (size_t i = 0; !plain && i < value.len; i++) {
+    unsigned char c = (unsigned char)value.at[i];
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
+  }
+  return plain || cctx__trim(value.at, value.len).len == value.len;
+}
 
 /* Each writes the name behind the prefix, and returns its length; or 0 if the form cannot express
  * the pair. */
 static size_t put_http(struct writer *writer, struct cctx__pair pair, char *name) {
-  size_t len = name_to_http(pair.name, writer->flat, name);
   if (pair.value.len == 0 || !is_header_value(pair.value)) return 0;
-  bool taken = was_seen(&writer->seen, name, len) &&
-               is_taken(&writer->sending, writer->scope, writer->flat, name, len);
-  return taken ? 0 : len;
+  uint64_t hash = name_to_http(pair.name, writer->flat, name);
+  size_t len = pair.name.len;
+  return was_written(writer, cctx__text_of(name, len), hash) ? 0 : len;
 }
 
 /* A map may go over HTTP after all: what would begin a line there does not go. */
@@ -310,34 +302,29 @@ static size_t put_exact(struct writer *writer, struct cctx__pair *pair, char *na
   pair->value.len = cctx__percent_encode(pair->value, writer->value);
   pair->value.at = writer->value;
   writer->value[pair->value.len] = '\0';
-  return name_to_exact(pair->name, name);
+  size_t len = name_to_exact(pair->name, name);
+  if (!writer->flat) return len;
+  /* Other names than HTTP's have no '.', which the form needs. */
+  if (memchr(name, '.', len)) return 0;
+  for (size_t i = 0; i < len; i++) name[i] = cctx__flat(name[i]);
+  return len;
 }
 
 static void write_pair(struct writer *writer, struct cctx__pair pair,
                        struct cctx__sink *sink) {
-  char spelled[CCTX__NAME_ROOM], *name = writer->name + writer->prefix;
+  char *name = writer->name + writer->prefix;
   size_t len;
   switch (writer->form->field) {
   case CCTX_FIELD_METAINFO: len = put_http(writer, pair, name); break;
   case CCTX_FIELD_METAINFO_MAP: len = put_map(writer, pair, name); break;
-  default:
-    len = put_exact(writer, &pair, name);
-    /* Other names than HTTP's have no '.', which the form needs. */
-    if (sink->source.names != CCTX_NAMES_HTTP && memchr(name, '.', len)) len = 0;
+  default: len = put_exact(writer, &pair, name);
   }
   if (len == 0) {
     sink->source.counts->unsendable++;
     return;
   }
   name[len] = '\0';
-  if (writer->form->field != CCTX_FIELD_METAINFO_MAP &&
-      sink->source.names != CCTX_NAMES_HTTP) {
-    cctx__name_spell(sink->source.names, cctx__text_of(writer->name, writer->prefix + len),
-                     spelled);
-    cctx__sink_put(sink, spelled, pair.value.at, pair.value.len);
-  } else {
-    cctx__sink_put(sink, writer->name, pair.value.at, pair.value.len);
-  }
+  cctx__sink_put(sink, writer->name, pair.value.at, pair.value.len);
 }
 
 static void write_scope(const struct form *form, const cctx *ctx,
@@ -346,16 +333,15 @@ static void write_scope(const struct form *form, const cctx *ctx,
   struct writer writer;
   struct cctx__pair pair;
   unsigned which = prefix_of(policy->direction, scope == CCTX_HOP ? TRANSIT : PERSIST);
-  size_t spelled = spell(form, sink->source.names, which, writer.name);
+  writer.prefix = spell(form, sink->source.names, which, writer.name);
   cctx__sink_clear(sink, names_of(form, sink->source.names),
-                   cctx__text_of(writer.name, spelled), writer.value, sizeof writer.value);
+                   cctx__text_of(writer.name, writer.prefix), writer.value,
+                   sizeof writer.value);
   writer.form = form;
   writer.scope = scope;
   writer.flat = sink->source.names != CCTX_NAMES_HTTP;
   writer.sending = cctx__sending_begin(ctx, policy, sink->source.counts);
-  memset(&writer.seen, 0, sizeof writer.seen);
-  writer.prefix = strlen(form->prefix[which]);
-  memcpy(writer.name, form->prefix[which], writer.prefix);
+  memset(writer.written, 0, sizeof writer.written);
   while (cctx__sending_next(&writer.sending, scope, &pair)) write_pair(&writer, pair, sink);
 }
 

@@ -18,13 +18,6 @@ bool cctx__is_name(struct cctx__text text) {
   return true;
 }
 
-/* OpenTelemetry's rule, which is CGI's behind a prefix: upper case, and an underscore for
- * everything else. */
-static char spell_char(char c) {
-  c = cctx__upper(c);
-  return cctx__is_digit(c) || (c >= 'A' && c <= 'Z') ? c : '_';
-}
-
 size_t cctx__name_spell(enum cctx_names names, struct cctx__text name,
                         char out[CCTX__NAME_ROOM]) {
   size_t n = 0;
@@ -36,7 +29,7 @@ size_t cctx__name_spell(enum cctx_names names, struct cctx__text name,
     out[n++] = '_';
   }
   for (size_t i = 0; i < name.len; i++)
-    out[n++] = names == CCTX_NAMES_HTTP ? name.at[i] : spell_char(name.at[i]);
+    out[n++] = names == CCTX_NAMES_HTTP ? name.at[i] : cctx__flat(name.at[i]);
   out[n] = '\0';
   return n;
 }
@@ -69,22 +62,13 @@ bool cctx__is_listed(const char *const *list, struct cctx__text name) {
   return false;
 }
 
-static bool is_same(const char *text, struct cctx__text name) {
-  return strlen(text) == name.len && memcmp(text, name.at, name.len) == 0;
-}
-
-struct cctx__text cctx__rename_in(const struct cctx_rename *renames,
-                                  struct cctx__text name) {
-  for (; renames && renames->from; renames++)
-    if (is_same(renames->from, name))
-      return cctx__text_of(renames->to, strlen(renames->to));
-  return name;
-}
-
-struct cctx__text cctx__rename_out(const struct cctx_rename *renames,
-                                   struct cctx__text name) {
-  for (; renames && renames->from; renames++)
-    if (is_same(renames->to, name))
-      return cctx__text_of(renames->from, strlen(renames->from));
+struct cctx__text cctx__rename(const struct cctx_rename *renames, bool in,
+                               struct cctx__text name) {
+  for (; renames && renames->from; renames++) {
+    const char *from = in ? renames->from : renames->to;
+    const char *to = in ? renames->to : renames->from;
+    if (strlen(from) == name.len && memcmp(from, name.at, name.len) == 0)
+      return cctx__text_of(to, strlen(to));
+  }
   return name;
 }

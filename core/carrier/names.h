@@ -14,6 +14,13 @@ enum { CCTX__NAME_ROOM = 4 * CCTX_METADATA_NAME_MAX + 64 };
 static inline char cctx__lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
 static inline char cctx__upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 32) : c; }
 
+/* OpenTelemetry's rule, which is CGI's behind a prefix: upper case, and an underscore for
+ * everything else. */
+static inline char cctx__flat(char c) {
+  c = cctx__upper(c);
+  return cctx__is_digit(c) || (c >= 'A' && c <= 'Z') ? c : '_';
+}
+
 static inline struct cctx__text cctx__text_of(const char *at, size_t len) {
   return (struct cctx__text){at, len};
 }
@@ -46,10 +53,8 @@ bool cctx__name_begins(enum cctx_names names, struct cctx__text name,
 /* Whether `list` (or NULL: all) has `name`. */
 bool cctx__is_listed(const char *const *list, struct cctx__text name);
 
-/* What `renames` (or NULL) makes of `name` on its way in or out; borrowed. */
-struct cctx__text cctx__rename_in(const struct cctx_rename *renames,
-                                  struct cctx__text name);
-struct cctx__text cctx__rename_out(const struct cctx_rename *renames,
-                                   struct cctx__text name);
+/* What `renames` (or NULL) makes of `name` on its way in, or else out; borrowed. */
+struct cctx__text cctx__rename(const struct cctx_rename *renames, bool in,
+                               struct cctx__text name);
 
 #endif

@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-void cctx__sink_put(struct cctx__sink *sink, const char *spelled, const char *value,
-                    size_t len) {
-  const struct cctx_carrier *carrier = sink->source.carrier;
-  if (sink->status == CCTX_OK)
-    sink->status = carrier->set(carrier->arg, spelled, value, len);
-}
-
 /* Remove a field by its very name, which has no NUL behind it: it is copied to `copy`. */
 static void remove_field(struct cctx__sink *sink, struct cctx__text name, char *copy,
                          size_t size) {

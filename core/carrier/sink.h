@@ -17,8 +17,12 @@ void cctx__sink_set(struct cctx__sink *sink, const char *name, const char *value
                     size_t len);
 
 /* The same for a name that is spelled already, and whose like was cleared. */
-void cctx__sink_put(struct cctx__sink *sink, const char *spelled, const char *value,
-                    size_t len);
+static inline void cctx__sink_put(struct cctx__sink *sink, const char *spelled,
+                                  const char *value, size_t len) {
+  const struct cctx_carrier *carrier = sink->source.carrier;
+  if (sink->status == CCTX_OK)
+    sink->status = carrier->set(carrier->arg, spelled, value, len);
+}
 
 /* Remove whatever begins with `spelled`, whose name with its NUL fits in `size` bytes: `room`. */
 void cctx__sink_clear(struct cctx__sink *sink, enum cctx_names names,

@@ -14,7 +14,8 @@ TOOL = "tests/tools/layers.py"
 
 # core/: a file may include its own header and those of the rows above it. A new file is
 # added here, in the lowest row it can have. A folder of it is a room of its own: the codecs of
-# carriers know contexts by their public headers, and no context knows them, nor the backups.
+# carriers know contexts by their public headers, but for the table of pairs that they send, and
+# no context knows them, nor the backups.
 CORE = """
     text site memory list heap status log copies
     lock strict
