@@ -20,16 +20,17 @@ bool cctx__is_name(struct cctx__text text) {
 
 size_t cctx__name_spell(enum cctx_names names, struct cctx__text name,
                         char out[CCTX__NAME_ROOM]) {
-  size_t n = 0;
+  size_t n = 0, i = 0;
   if (name.len + sizeof "HTTP_" >= CCTX__NAME_ROOM) return 0;
-  if (names == CCTX_NAMES_CGI) {
+  if (names == CCTX_NAMES_HTTP) {
+    memcpy(out, name.at, n = i = name.len);
+  } else if (names == CCTX_NAMES_CGI) {
     memcpy(out, "HTTP_", n = 5);
   } else if (names == CCTX_NAMES_ENVIRONMENT &&
              (name.len == 0 || cctx__is_digit(name.at[0]))) {
     out[n++] = '_';
   }
-  for (size_t i = 0; i < name.len; i++)
-    out[n++] = names == CCTX_NAMES_HTTP ? name.at[i] : cctx__flat(name.at[i]);
+  for (; i < name.len; i++) out[n++] = cctx__flat(name.at[i]);
   out[n] = '\0';
   return n;
 }

@@ -79,9 +79,11 @@ size_t cctx__percent_decode(struct cctx__text value, char blank, bool any, char 
   return (size_t)(end - out);
 }
 
+/* A bit for each character: -. and digits; _ and letters, and ~. */
 static bool is_plain(char c) {
-  return cctx__is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         c == '-' || c == '.' || c == '_' || c == '~';
+  static const uint32_t plain[8] = {0, 0x03ff6000, 0x87fffffe, 0x47fffffe};
+  unsigned char at = (unsigned char)c;
+  return plain[at >> 5] >> (at & 31) & 1;
 }
 
 size_t cctx__percent_length(struct cctx__text value) {
