@@ -93,7 +93,8 @@ static uint64_t name_to_http(struct cctx__text name, bool flat, char *out) {
   uint64_t hash = name.len, word = 0;
   memcpy(out, name.at, name.len);
   memcpy(out + name.len, &word, sizeof word);
-  for (size_t i = 0; flat && i < name.len; i++) out[i] = cctx__flat(out[i]);
+  if (flat)
+    for (size_t i = 0; i < name.len; i++) out[i] = cctx__flat(out[i]);
   for (size_t i = 0; i < name.len; i += sizeof word) {
     memcpy(&word, out + i, sizeof word);
     if (!flat) word = word_to_http(word);
@@ -247,31 +248,31 @@ static bool was_written(struct writer *writer, struct cctx__text name, uint64_t 
     size_t i = writer->written[at] - 1u;
     struct cctx__text other = cctx__sending_name(&writer->sending, i);
     if (other.len != name.len) continue;
-    for (i = 0; i < name.len; i++)
-      if (char_to_http(other.at[i], writer->flat) != name.at[i]) break;
-    if (i == name.len) return true;
+    for (i = name.len; i > 0; i--)
+      if (char_to_http(other.at[i - 1], writer->flat) != name.at[i - 1]) break;
+    if (i == 0) return true;
   }
   writer->written[at] = (uint16_t)writer->sending.i;
   return false;
 }
 
-/* Whether four characters have none below a blank, and no DEL. */
-static bool are_plain(const char *at) {
+/* Not 0 if one of four characters is below a blank, or DEL; hardly ever otherwise. */
+static uint32_t controls(const char *at) {
   uint32_t word;
   memcpy(&word, at, sizeof word);
-  return (((word - 0x20202020) | (word + 0x01010101)) & ~word & 0x80808080) == 0;
+  return ((word - 0x20202020) | (word + 0x01010101)) & ~word & 0x80808080;
 }
 
 /* What a header may hold and keep: no control characters, no blanks at its ends. */
-static bool is_header_value(struct cctx__text value) {
+static inline bool is_header_value(struct cctx__text value) {
   const char *at = value.at, *end = at + value.len;
-  bool plain = value.len >= 4 && *at != ' ' && end[-1] != ' ' && are_plain(end - 4);
-  while (plain && end - at > 4) plain = are_plain(at), at += 4;
-  for (size_t i = 0; !plain && i < value.len; i++) {
-    unsigned char c = (unsigned char)value.at[i];
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-  }
-  return plain || cctx__trim(value.at, value.len).len == value.len;
+  uint32_t odd = 1;
+  if (value.len >= 4 && *at != ' ' && end[-1] != ' ') odd = controls(end - 4);
+  for (; end - at > 4; at += 4) odd |= controls(at);
+  if (!odd) return true;
+  for (at = value.at; at < end; at++)
+    if (((unsigned char)*at < 0x20 && *at != '\t') || *at == 0x7f) return false;
+  return cctx__trim(value.at, value.len).len == value.len;
 }
 
 /* Each writes the name behind the prefix, and returns its length; or 0 if the form cannot express

@@ -146,6 +146,93 @@ TEST(two_names_that_a_carrier_takes_for_one_are_sent_once_and_counted) {
   cctx_unref(ctx);
 }
 
+/* ---- Metainfo ---- */
+
+/* What a context with these pairs sends to `bag` over HTTP; how many could not be sent. */
+static uint64_t inject_metainfo(const struct cctx_metadata_pair *sent, size_t n,
+                                struct bag *bag) {
+  struct cctx_policy policy = {.write = CCTX_FIELD_METAINFO};
+  struct cctx_carrier_counts counts = {0};
+  cctx *ctx = bag_context(sent, n);
+  policy.counts = &counts;
+  CHECK_EQ(bag_inject(ctx, bag, &policy), 0);
+  cctx_unref(ctx);
+  return counts.unsendable;
+}
+
+TEST(a_name_of_any_length_loses_its_case_and_underscores) {
+  static const char from[] = "!#$%&'*+-.09AMZ^_`amz|~", to[] = "!#$%&'*+-.09amz^-`amz|~";
+  for (size_t len = 1; len <= CCTX_METADATA_NAME_MAX; len++) {
+    char name[CCTX_METADATA_NAME_MAX + 1] = "", sent[CCTX_METADATA_NAME_MAX + 13];
+    struct cctx_metadata_pair pair = {CCTX_REQUEST, name, "1", 1};
+    struct bag bag = {0};
+    memset(sent, 0, sizeof sent);
+    memcpy(sent, "rpc-persist-", 12);
+    for (size_t i = 0; i < len; i++) {
+      name[i] = from[(i + len) % (sizeof from - 1)];
+      sent[12 + i] = to[(i + len) % (sizeof to - 1)];
+    }
+    CHECK_EQ(inject_metainfo(&pair, 1, &bag), 0);
+    CHECK_STR(bag.n == 1 ? bag.names[0] : "", sent);
+    bag_empty(&bag);
+  }
+}
+
+static bool breaks_header(unsigned char byte, bool at_an_end) {
+  if (byte == '\t' || byte == ' ') return at_an_end;
+  return byte < ' ' || byte == 0x7f;
+}
+
+TEST(one_byte_anywhere_keeps_a_value_out_of_a_header) {
+  for (size_t len = 1; len <= 13; len++)
+    for (size_t at = 0; at < len; at++)
+      for (unsigned byte = 0; byte < 256; byte++) {
+        char value[] = "~!~\xff! ~\x80~\t~!~~";
+        struct cctx_metadata_pair pair = {CCTX_REQUEST, "a", value, len};
+        struct bag bag = {0};
+        value[len - 1] = '~';
+        value[len] = '\0';
+        value[at] = (char)byte;
+        bool breaks = breaks_header((unsigned char)byte, at == 0 || at == len - 1);
+        CHECK_EQ(inject_metainfo(&pair, 1, &bag), breaks);
+        CHECK_EQ(bag.n, !breaks);
+        if (!breaks) CHECK_STR(bag.values[0], value);
+        bag_empty(&bag);
+      }
+}
+
+TEST(of_names_that_are_alike_the_first_is_sent_however_many_there_are) {
+  struct cctx_metadata_pair many[CCTX_METADATA_PAIRS_MAX];
+  char names[CCTX_METADATA_PAIRS_MAX][9];
+  struct bag bag = {0};
+  for (unsigned i = 0; i < CCTX_METADATA_PAIRS_MAX; i++) {
+    for (unsigned bit = 0; bit < 8; bit++) names[i][bit] = i >> bit & 1 ? 'x' : 'X';
+    names[i][8] = '\0';
+    many[i] = (struct cctx_metadata_pair){CCTX_REQUEST, names[i], i ? "2" : "1", 1};
+  }
+  CHECK_EQ(inject_metainfo(many, CCTX_METADATA_PAIRS_MAX, &bag),
+           CCTX_METADATA_PAIRS_MAX - 1);
+  CHECK_EQ(bag.n, 1);
+  CHECK_STR(bag_get(&bag, "rpc-persist-xxxxxxxx"), "1");
+  bag_empty(&bag);
+}
+
+TEST(a_name_is_sent_though_its_like_could_not_be) {
+  struct cctx_metadata_pair many[CCTX_METADATA_PAIRS_MAX];
+  char names[CCTX_METADATA_PAIRS_MAX][16];
+  struct bag bag = {0};
+  for (unsigned i = 0; i < CCTX_METADATA_PAIRS_MAX; i++) {
+    bool fit = i >= CCTX_METADATA_PAIRS_MAX / 2;
+    snprintf(names[i], sizeof names[i], "%cttempt-of-%u", fit ? 'a' : 'A',
+             i % (CCTX_METADATA_PAIRS_MAX / 2));
+    many[i] = (struct cctx_metadata_pair){CCTX_REQUEST, names[i], fit ? "1" : "\n", 1};
+  }
+  CHECK_EQ(inject_metainfo(many, CCTX_METADATA_PAIRS_MAX, &bag),
+           CCTX_METADATA_PAIRS_MAX / 2);
+  CHECK_EQ(bag.n, CCTX_METADATA_PAIRS_MAX / 2);
+  bag_empty(&bag);
+}
+
 TEST(what_set_returns_ends_it) {
   struct bag bag = {.fail = -77};
   CHECK_EQ(bag_inject(cctx_background(), &bag, NULL), -77);
