@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples/extensions"
 USE = """
 import cctx, pathlib, {module}

@@ -164,30 +164,36 @@ def names_both(said, *files):
 # ---- Another version --------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_newer_binding_names_the_older_core_that_was_loaded_first(ask, newer, language, prefix):
     core = prefix / "lib" / NAME
     assert is_refusal(ask(newer / language.lower(), core), core, VERSION, r"0\.2(\.0)?")
 
 
+@pytest.mark.thorough
 def test_older_binding_works_with_a_newer_core_that_was_loaded_first(ask, newer, today):
     assert ask(today, newer / NAME) == "loaded 0.2.0"
 
 
+@pytest.mark.thorough
 def test_newer_binding_brings_its_own_core_where_none_is_loaded(ask, newer, language):
     assert ask(newer / language.lower()) == "loaded 0.2.0"
 
 
+@pytest.mark.thorough
 def test_core_that_is_older_by_its_version_alone_is_refused(ask, build_core, today, language):
     core = build_core(f"older {language}", version="0.0.9")
     assert is_refusal(ask(today, core), core, "0.0.9", re.escape(VERSION))
 
 
+@pytest.mark.thorough
 def test_core_that_is_older_and_found_on_the_way_is_refused(ask, newer, language, prefix):
     """Loaded by the binding itself, because the environment says so."""
     said = ask(newer / language.lower(), env={"LD_LIBRARY_PATH": prefix / "lib"})
     assert is_refusal(said, prefix / "lib" / NAME, VERSION, r"0\.2(\.0)?")
 
 
+@pytest.mark.thorough
 def test_core_of_this_version_that_lacks_a_function_is_named(ask, build_core, today, language):
     core = build_core(f"lacking {language}", script=MAP.replace("    cctx_merge;\n", ""))
     said = ask(today, core)

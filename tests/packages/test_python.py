@@ -7,6 +7,8 @@ import shutil
 import sys
 import zipfile
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 QUICK = {"CFLAGS": "-O0 -g0"}  # where what is compiled matters, and not how well
 MAPPED = """
@@ -66,6 +68,7 @@ def test_source_is_built_where_neither_git_nor_a_repository_is(source):
     assert not (source / "tests").exists()
 
 
+@pytest.mark.thorough
 def test_editable_installation_runs_what_is_edited(source, new_environment, tmp_path):
     copy = shutil.copytree(source, tmp_path / "the copy")
     made = new_environment()
@@ -78,6 +81,7 @@ def test_editable_installation_runs_what_is_edited(source, new_environment, tmp_
                     f"{package}/include", f"{package}", "7"]  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_system_library_is_linked_on_demand(source, prefix, new_environment, tmp_path):
     copy = shutil.copytree(source, tmp_path / "the copy")
     made = new_environment()
@@ -90,6 +94,7 @@ def test_system_library_is_linked_on_demand(source, prefix, new_environment, tmp
     assert not list(package.rglob("libcctx*")) and not (package / "include").exists()
 
 
+@pytest.mark.thorough
 def test_build_in_place_can_be_made_of_the_other_kind(source, prefix, tmp_path, run):
     """What one kind of build left behind is not found by the other."""
     copy = shutil.copytree(source, tmp_path / "the copy")

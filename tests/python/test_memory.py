@@ -266,9 +266,11 @@ if sys.version_info < (3, 13):
 
 @pytest.fixture
 def failing():
+    gc.freeze()  # what is there already: each of many collections would look through it
     cctest.fail_begin()
     yield
     cctest.fail_end()
+    gc.unfreeze()
 
 
 def fail_each(operation, ctx):
