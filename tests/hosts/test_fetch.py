@@ -169,7 +169,7 @@ def test_a_cancellation_aborts_the_call_and_those_behind_it(serve, peer, file):
     """Two servers and a peer: the first is told to end, and the peer sees it."""
     there = peer(never)
     second = serve(*route("fetch"))
-    first = serve("--route", f"/a={file}")
+    first = serve("--grace", "0", "--route", f"/a={file}")
     url = f"http://127.0.0.1:{second.port}/lua?{there.url}"
     answers = []
     thread = threading.Thread(target=lambda: answers.append(first.get(f"/a?{url}")[0]))
@@ -223,7 +223,7 @@ def test_a_coroutine_that_is_closed_aborts_its_call(serve, peer, tmp_path):
           while true do coroutine.yield() end
         end
     """)
-    server = serve("--route", f"/a={tmp_path}/close.lua")
+    server = serve("--grace", "0", "--route", f"/a={tmp_path}/close.lua")
     thread = threading.Thread(target=server.get, args=("/a", {"grpc-timeout": "5S"}))
     thread.start()
     assert there.left.acquire(timeout=4)
