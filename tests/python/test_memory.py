@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lack of memory: each allocation of each operation fails once, and nothing is lost."""
 
+import array
 import contextvars
 import gc
 import sys
@@ -299,17 +300,15 @@ def test_each_allocation_fails_once(root, failing, operation):
 def fail_often(operation, ctx):
     """What is lost is lost each time; the interpreter keeps no more once its free lists are full."""
     operation(ctx)  # makes what is made once, such as the names of keys
-    steady = 0
-    for _ in range(500):
-        alive, blocks = measure()
+    blocks = array.array("q", bytes(8 * 500))  # which takes no more as it fills
+    for i in range(len(blocks)):
         fail_each(operation, ctx)
         fail_each(operation, ctx)
-        now_alive, now_blocks = measure()
-        assert now_alive == alive == 1
-        steady = steady + 1 if now_blocks <= blocks else 0
-        if steady == 3:
+        alive, blocks[i] = measure()
+        assert alive == 1
+        if i >= 5 and blocks[i] <= blocks[i - 5]:
             return
-    raise AssertionError(f"each time {now_blocks - blocks} blocks more are in use")
+    raise AssertionError(f"in five rounds {blocks[i] - blocks[i - 5]} blocks more are in use")
 
 
 def test_each_allocation_fails_once_with_a_bound_variable(root, failing):
