@@ -67,10 +67,9 @@ size_t cctx_metadata_count(const cctx *ctx) {
 }
 
 int cctx_metadata_at(const cctx *ctx, size_t i, struct cctx_metadata_pair *out) {
-  const struct pairs *table = cctx__metadata_seen(ctx);
-  const struct pair *pair = table && i < table->n ? &table->at[i] : NULL;
-  assert(cctx__is_live(ctx) && "cctx_metadata_at: no context, or one given back");
-  if (pair == NULL) return CCTX_ENOTFOUND;
+  const struct pair *pair;
+  if (i >= cctx_metadata_count(ctx)) return CCTX_ENOTFOUND;
+  pair = &ctx->metadata->pairs->at[i];
   *out = (struct cctx_metadata_pair){(enum cctx_metadata_scope)pair->scope, pair->text,
                                      cctx__pair_value(pair), pair->len};
   return CCTX_OK;

@@ -30,17 +30,10 @@ const char *cctx_recover_reason_word(int reason) {
 /* A recovery under way. */
 struct recovery {
   cctx *prev; /* borrowed */
-  cctx *ctx;  /* what has been made of the caller's context so far; owned if `made` */
+  cctx *ctx;  /* owned: what has been made of the caller's context so far */
   const struct cctx_recovery *how;
   struct cctx_recovered did;
-  bool made;
 };
-
-static void adopt(struct recovery *recovery, cctx *ctx) {
-  if (recovery->made) cctx_unref(recovery->ctx);
-  recovery->ctx = ctx;
-  recovery->made = true;
-}
 
 /* ---- Whether ---------------------------------------------------------------------- */
 
@@ -66,7 +59,8 @@ static int ask_handler(struct recovery *recovery, cctx *cur) {
     return decision > 0 ? 1 : decision;
   }
   recovery->did.handled = other != cur;
-  adopt(recovery, other);
+  cctx_unref(recovery->ctx);
+  recovery->ctx = other;
   return 1;
 }
 
@@ -74,7 +68,8 @@ static int ask_handler(struct recovery *recovery, cctx *cur) {
 
 static int replace(struct recovery *recovery, cctx *ctx) {
   if (ctx == NULL) return CCTX_ENOMEM;
-  adopt(recovery, ctx);
+  cctx_unref(recovery->ctx);
+  recovery->ctx = ctx;
   return CCTX_OK;
 }
 
@@ -224,13 +219,13 @@ int cctx_recover(cctx **out, cctx *prev, cctx *cur, const struct cctx_recovery *
     prev = cctx_session_current(&state);
   }
   recovery.prev = prev;
-  recovery.ctx = cur;
+  recovery.ctx = cctx_ref(cur);
   recovery.did.reason = examine(prev, state, recovery.how->flags);
   if (recovery.did.reason == CCTX_REASON_RECOVERED) status = recover(&recovery, cur);
   if (status == CCTX_OK) {
-    *out = recovery.made ? recovery.ctx : cctx_ref(cur);
+    *out = recovery.ctx;
     if (result) *result = recovery.did;
-  } else if (recovery.made) {
+  } else {
     cctx_unref(recovery.ctx);
   }
   cctx_unref(prev);

@@ -342,6 +342,28 @@ TEST(the_words_of_reasons) {
   CHECK(cctx_recover_reason_word(99) == NULL);
 }
 
+/* Script code does so: and what is current is borrowed until then. */
+static int detach_and_agree(void *arg, cctx *prev, cctx *cur, cctx **out) {
+  (void)prev, (void)cur, (void)out;
+  cctx_detach(arg);
+  return 1;
+}
+
+TEST(what_is_recovered_outlives_a_handler_that_detaches_the_current_context) {
+  static const struct cctx_metadata_pair own = {CCTX_REQUEST, "own", "1", 1};
+  cctx *ctx = with_pairs(cctx_background(), &own, 1), *out;
+  cctx_token token;
+  struct cctx_recovery how = {.handler = detach_and_agree, .arg = &token};
+  begin();
+  CHECK_EQ(cctx_attach(ctx, &token), 0);
+  cctx_unref(ctx); /* the scope alone has it */
+  how.flags = CCTX_RECOVER_NO_METADATA;
+  CHECK_EQ(cctx_recover(&out, server.backup.ctx, cctx_current(), &how, &did), 0);
+  CHECK_STR(cctx_metadata(out, "own", NULL), "1");
+  cctx_unref(out);
+  end();
+}
+
 static bool recover_all(void) {
   static const cctx_key *const keys[] = {&tenant, &user};
   struct cctx_recovery how = {.keys = keys,
