@@ -14,8 +14,7 @@ int watch_start(void);
 void watch_stop(void);
 
 /* Watch `fd`, the connection of `request`, which is begun, until watch_end. Before it is in
- * request->queue. One that cannot
- * be watched, for lack of memory, is served all the same. */
+ * request->queue. One that cannot be watched, for lack of memory, is served all the same. */
 void watch_begin(struct request *request, int fd);
 
 /* From its return on the watch neither follows nor cancels `request`, and request->is_gone
