@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C++ headers compile alone and in any order, and say what a key cannot hold."""
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -8,8 +9,7 @@ import subprocess
 import pytest
 
 CORE = pathlib.Path(__file__).resolve().parents[2] / "core/include"
-ALL = CORE / "cctx.hpp"
-ALONE = [(header, "c++17") for header in [ALL, *sorted((CORE / "cctx/cpp").glob("*.hpp"))]]
+HEADERS = [CORE / "cctx.hpp", *sorted((CORE / "cctx/cpp").glob("*.hpp"))]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-fsyntax-only"]
 
 
@@ -20,11 +20,12 @@ def compile_cpp(code, compiler="c++", standard="c++17"):
     return subprocess.run(command, input=code, capture_output=True, text=True)
 
 
+@pytest.mark.parametrize("standard", ["c++17", "c++20"])
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
-@pytest.mark.parametrize(
-    "header, standard", [*ALONE, (ALL, "c++20")], ids=lambda it: getattr(it, "stem", it)
-)
+@pytest.mark.parametrize("header", HEADERS, ids=lambda path: path.stem)
 def test_cpp_header_compiles_alone(unsanitized, header, compiler, standard):
+    if standard == "c++20" and header != HEADERS[0] and "CCTX_THOROUGH" not in os.environ:
+        pytest.skip("./dev check runs it")
     # Twice: the second time must be empty.
     code = f'#include "{header}"\n#include "{header}"\n'
     said = compile_cpp(code, compiler, standard)
